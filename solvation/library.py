@@ -33,6 +33,7 @@ __all__ = [
     "list_species",
     "list_systems",
     "openmm_forcefield_directory",
+    "recognize_smiles",
     "recognize_species",
     "write_formula",
 ]
@@ -150,7 +151,7 @@ def find_species(name: str, *, kind: Role | None = None) -> Species:
         raise RecipeError(_unknown(kind or "species", name, known, "solvation forcefields"))
     if kind not in (None, species.role):
         raise RecipeError(
-            f'"{name}" ({species.title}) has charge {species.charge:+d} and cannot be the {kind}; '
+            f'"{name}" is the {species.role} {species.title}, it cannot be the {kind}; '
             '"solvation forcefields" lists all'
         )
     return species
@@ -211,6 +212,28 @@ def recognize_species(elements: Sequence[str], bonds: Iterable[Sequence[int]]) -
     return _species_of_graphs(_data_roots()).get(graph_key(elements, bonds))
 
 
+def recognize_smiles(smiles: str) -> Species:
+    """Find the species that a SMILES describes.
+
+    Raises
+    ------
+    RecipeError
+        If it cannot be read or describes none of the species.
+
+    Examples
+    --------
+    >>> recognize_smiles("C(OC)COC").name
+    'DME'
+    """
+    query = Species(name=smiles, title=smiles, smiles=smiles, charge=0)
+    found = recognize_species(query.elements, query.bonds)
+    if found is None:
+        raise RecipeError(
+            f'SMILES "{smiles}" is none of the known species; "solvation forcefields" lists all'
+        )
+    return found
+
+
 def draw_species(species: Species) -> str:
     """Draw the structure formula as an SVG element for use inside HTML.
 
@@ -224,7 +247,12 @@ def draw_species(species: Species) -> str:
     options.clearBackground = False
     options.fixedBondLength = 28.0
     options.padding = 0.08
-    drawer.DrawMolecule(rdMolDraw2D.PrepareMolForDrawing(Chem.MolFromSmiles(species.smiles)))
+    molecule = Chem.MolFromSmiles(species.smiles, sanitize=False)
+    molecule.UpdatePropertyCache(strict=False)
+    # The two steps left out would write perchlorate as Cl3+ with four O-.
+    left_out = Chem.SANITIZE_CLEANUP | Chem.SANITIZE_PROPERTIES
+    Chem.SanitizeMol(molecule, Chem.SANITIZE_ALL ^ left_out)
+    drawer.DrawMolecule(rdMolDraw2D.PrepareMolForDrawing(molecule))
     drawer.FinishDrawing()
     svg = drawer.GetDrawingText()
     svg = svg[svg.index("<svg") :].replace("<!-- END OF HEADER -->\n", "").strip()
@@ -305,8 +333,10 @@ def _unknown(kind: str, name: str, known: dict[str, str], command: str) -> str:
     """Say that a name is not known, with the nearest that are (``known``: spelling -> name)."""
     near = difflib.get_close_matches(name.strip().lower(), known, n=9, cutoff=0.55)
     names = list(dict.fromkeys(known[key] for key in near))[:3]
-    ask = f"did you mean {', '.join(names)}? " if names else ""
-    return f'{kind} "{name}" is not known; {ask}("{command}" lists all)'
+    hint = f'"{command}" lists all'
+    if names:
+        hint = f"did you mean {', '.join(names)}? ({hint})"
+    return f'{kind} "{name}" is not known; {hint}'
 
 
 def _shipped_root() -> Path:
@@ -385,10 +415,11 @@ def _species_of_graphs(roots: tuple[Path, ...]) -> dict[str, Species]:
 
 @cache
 def _read_smiles(smiles: str) -> Chem.Mol:
-    from rdkit import Chem
+    from rdkit import Chem, rdBase
 
-    molecule = Chem.MolFromSmiles(smiles)
-    if molecule is None:
+    with rdBase.BlockLogs():
+        molecule = Chem.MolFromSmiles(smiles)
+    if molecule is None or not molecule.GetNumAtoms():
         raise RecipeError(f'SMILES "{smiles}" cannot be read; check it')
     return Chem.AddHs(molecule)
 

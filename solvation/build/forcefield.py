@@ -1,0 +1,188 @@
+"""A force field: its card and where its parameters are.
+
+A force field is a folder with ``card.toml`` (what, whose, licence, units, mixing rule, coverage)
+and ``<name>.xml`` in OpenMM's format. OpenMM runs the ``<Script>`` elements of such a file as
+Python, and any ``<Include>`` may bring more, so files with either are refused here.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+from xml.parsers import expat
+
+from solvation.errors import ForceFieldError, MissingParameterError, RecipeError
+from solvation.library import find_forcefield, find_species
+
+__all__ = ["ForceField", "check_coverage", "load_forcefield"]
+
+_REQUIRED = ("name", "title", "licence", "units", "mixing", "scale_14", "coverage", "block")
+_OPTIONAL = ("conversion", "left_out", "failings")
+_MIXINGS = ("geometric", "lorentz-berthelot")
+_FORBIDDEN = ("Script", "InitializationScript", "Include")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForceField:
+    """What a force field is, whose it is and what it covers."""
+
+    name: str
+    """Name of its folder, e.g. ``"opls-clp"``."""
+    title: str
+    """One line for people."""
+    folder: Path
+    """Folder with ``card.toml`` and the XML."""
+    xml: Path
+    """OpenMM ForceField XML with ordinary sigma (nm) and epsilon (kJ/mol)."""
+    mixing: str
+    """Combination rule of sigma and epsilon: ``"geometric"`` or ``"lorentz-berthelot"``."""
+    scale_14: tuple[float, float]
+    """Factors of the 1-4 Coulomb and Lennard-Jones energies."""
+    coverage: tuple[str, ...]
+    """Canonical names of the species that have parameters."""
+    licence: str
+    """Terms of use of the numbers."""
+    card: Mapping[str, Any] = field(hash=False, repr=False)
+    """Everything in ``card.toml``: citations, conversions, known failings."""
+
+
+def load_forcefield(name: str) -> ForceField:
+    """Read a force field by name and check that card and XML agree.
+
+    Raises
+    ------
+    ForceFieldError
+        If the force field is unknown, its card is wrong, its XML is broken or may run code,
+        or the two disagree.
+
+    Examples
+    --------
+    >>> load_forcefield("opls-clp").mixing
+    'geometric'
+    """
+    folder = find_forcefield(name)
+    card = _read_card(folder / "card.toml")
+    if card["name"] != name:
+        raise ForceFieldError(
+            f'{folder / "card.toml"} is named "{card["name"]}" but lies in "{name}"; rename one'
+        )
+    xml = folder / f"{name}.xml"
+    scale_14 = (float(card["scale_14"]["coulomb"]), float(card["scale_14"]["lj"]))
+    _check_xml(_read_xml(xml), xml, scale_14, card["coverage"])
+    return ForceField(
+        name=name,
+        title=card["title"],
+        folder=folder,
+        xml=xml,
+        mixing=card["mixing"],
+        scale_14=scale_14,
+        coverage=tuple(card["coverage"]),
+        licence=card["licence"],
+        card=card,
+    )
+
+
+def check_coverage(forcefield: ForceField, species: Iterable[str]) -> None:
+    """Check that every species has parameters.
+
+    Parameters
+    ----------
+    forcefield
+        The force field.
+    species
+        Names or aliases of the species that are needed.
+
+    Raises
+    ------
+    MissingParameterError
+        If one has none. The message gives the force field's reason if its card has one.
+    """
+    missing = {find_species(name).name: None for name in species}
+    missing = {name: None for name in missing if name not in forcefield.coverage}
+    if not missing:
+        return
+    reasons = forcefield.card.get("left_out", {})
+    why = " ".join(f"({name}: {reasons[name]})" for name in missing if name in reasons)
+    raise MissingParameterError(
+        f"force field {forcefield.name} has no parameters for {', '.join(missing)}; it covers "
+        f"{', '.join(forcefield.coverage)}" + (f" {why}" if why else "")
+    )
+
+
+def _read_card(file: Path) -> dict[str, Any]:
+    try:
+        card = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ForceFieldError(f"{file} cannot be read: {error}; correct it") from error
+    if missing := [key for key in _REQUIRED if key not in card]:
+        raise ForceFieldError(f"{file} lacks the key {missing[0]}; add it")
+    if unknown := sorted(set(card) - {*_REQUIRED, *_OPTIONAL}):
+        raise ForceFieldError(
+            f"{file} has the unknown key {unknown[0]}; use {', '.join((*_REQUIRED, *_OPTIONAL))}"
+        )
+    if card["mixing"] not in _MIXINGS:
+        raise ForceFieldError(
+            f'{file}: mixing = "{card["mixing"]}" is not known; use {" or ".join(_MIXINGS)}'
+        )
+    if set(card["scale_14"]) != {"coulomb", "lj"}:
+        raise ForceFieldError(f"{file}: scale_14 must be {{ coulomb = ..., lj = ... }}")
+    for name in card["coverage"]:
+        try:
+            canonical = find_species(name).name
+        except RecipeError as error:
+            raise ForceFieldError(f"{file}: coverage: {error}") from error
+        if canonical != name:
+            raise ForceFieldError(f'{file}: coverage names "{name}"; write "{canonical}"')
+    cited = {name for block in card["block"] for name in block.get("species", ())}
+    if uncited := [name for name in card["coverage"] if name not in cited]:
+        raise ForceFieldError(f"{file}: no [[block]] says where {uncited[0]} comes from; add it")
+    return card
+
+
+def _read_xml(file: Path) -> ElementTree.Element:
+    """Parse the XML; refuse documents that could run code or expand entities."""
+
+    def refuse_doctype(*_: object) -> None:
+        raise ForceFieldError(f"{file} has a DOCTYPE, which may define entities; remove it")
+
+    def refuse_code(tag: str, _: Mapping[str, str]) -> None:
+        if tag in _FORBIDDEN:
+            raise ForceFieldError(
+                f"{file} line {scanner.CurrentLineNumber} has <{tag}>, which can run code when "
+                "the file is loaded; remove it"
+            )
+
+    scanner = expat.ParserCreate()
+    scanner.StartDoctypeDeclHandler = refuse_doctype
+    scanner.StartElementHandler = refuse_code
+    try:
+        text = file.read_bytes()
+        scanner.Parse(text, True)
+        return ElementTree.fromstring(text)
+    except (OSError, expat.ExpatError, ElementTree.ParseError) as error:
+        raise ForceFieldError(f"{file} cannot be read: {error}; correct it") from error
+
+
+def _check_xml(
+    root: ElementTree.Element,
+    file: Path,
+    scale_14: tuple[float, float],
+    coverage: Iterable[str],
+) -> None:
+    residues = {residue.get("name") for residue in root.iterfind("Residues/Residue")}
+    if differing := sorted(residues ^ set(coverage), key=str):
+        where = "XML but not in the card" if differing[0] in residues else "card but not in the XML"
+        raise ForceFieldError(f"{file}: {differing[0]} is in the {where}; make them agree")
+    for force in root.iterfind("NonbondedForce"):
+        try:
+            found = tuple(float(force.get(k, "nan")) for k in ("coulomb14scale", "lj14scale"))
+        except ValueError as error:
+            raise ForceFieldError(f"{file}: 1-4 scales are not numbers: {error}") from error
+        if found != scale_14:
+            raise ForceFieldError(
+                f"{file}: 1-4 scales {found} are not those of the card, {scale_14}; correct one"
+            )
