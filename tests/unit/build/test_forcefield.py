@@ -1,0 +1,259 @@
+"""opls-clp: card and file agree, templates are the species, and every energy term is right."""
+
+from __future__ import annotations
+
+import shutil
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from energy_by_hand import Molecule
+from numpy.typing import NDArray
+
+from solvation.build.forcefield import check_coverage, load_forcefield
+from solvation.errors import ForceFieldError, MissingParameterError
+from solvation.library import (
+    find_forcefield,
+    find_species,
+    graph_key,
+    list_forcefields,
+    openmm_forcefield_directory,
+)
+
+FORCEFIELD = load_forcefield("opls-clp")
+every_residue = pytest.mark.parametrize("name", FORCEFIELD.coverage)
+
+
+def read_molecule(name: str) -> Molecule:
+    return Molecule(FORCEFIELD.xml, name)
+
+
+def make_positions(name: str, seed: int = 1) -> NDArray[np.float64]:
+    """Positions (nm) from RDKit, every atom moved at random by about 0.05 Å per axis."""
+    from rdkit import Chem
+    from rdkit.Chem import AllChem
+
+    molecule = Chem.AddHs(Chem.MolFromSmiles(find_species(name).smiles))
+    assert AllChem.EmbedMolecule(molecule, randomSeed=seed) == 0
+    positions = molecule.GetConformer().GetPositions()
+    positions += np.random.default_rng(seed).normal(scale=0.05, size=positions.shape)
+    return np.asarray(positions / 10.0)
+
+
+def make_topology(molecule: Molecule, name: str) -> Any:
+    from openmm import app
+
+    topology = app.Topology()
+    residue = topology.addResidue(name, topology.addChain())
+    atoms = [
+        topology.addAtom(label, app.Element.getBySymbol(element), residue)
+        for label, element in zip(molecule.names, molecule.elements, strict=True)
+    ]
+    for i, j in molecule.bonds:
+        topology.addBond(atoms[i], atoms[j])
+    return topology
+
+
+def measure_energies(system: Any, x: NDArray[np.float64]) -> dict[str, float]:
+    """Energy by force in kJ/mol on the Reference platform."""
+    import openmm
+    from openmm import unit
+
+    for group, force in enumerate(system.getForces()):
+        force.setForceGroup(group)
+    context = openmm.Context(
+        system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference")
+    )
+    context.setPositions(x)
+    return {
+        force.getName(): context.getState(getEnergy=True, groups={group})
+        .getPotentialEnergy()
+        .value_in_unit(unit.kilojoule_per_mole)
+        for group, force in enumerate(system.getForces())
+    }
+
+
+def test_every_shipped_forcefield_loads() -> None:
+    assert "opls-clp" in list_forcefields()
+    for name in list_forcefields():
+        assert load_forcefield(name).name == name
+
+
+@every_residue
+def test_charges_sum_to_the_formal_charge(name: str) -> None:
+    total = read_molecule(name).charges.sum()
+    assert total == pytest.approx(find_species(name).charge, abs=1e-9)
+
+
+@every_residue
+def test_template_is_the_species(name: str) -> None:
+    molecule, species = read_molecule(name), find_species(name)
+    assert graph_key(molecule.elements, molecule.bonds) == graph_key(
+        species.elements, species.bonds
+    )
+    assert molecule.elements == species.elements
+    assert {frozenset(b) for b in molecule.bonds} == {frozenset(b) for b in species.bonds}
+    assert len(set(molecule.names)) == len(molecule.names)
+
+
+@every_residue
+def test_energies_agree_term_by_term(name: str) -> None:
+    import openmm
+    from openmm import app
+
+    molecule = read_molecule(name)
+    x = make_positions(name)
+    system = app.ForceField(str(FORCEFIELD.xml)).createSystem(make_topology(molecule, name))
+    bond, angle, torsion, nonbonded = (
+        next(f for f in system.getForces() if isinstance(f, kind))
+        for kind in (
+            openmm.HarmonicBondForce,
+            openmm.HarmonicAngleForce,
+            openmm.PeriodicTorsionForce,
+            openmm.NonbondedForce,
+        )
+    )
+    assert bond.getNumBonds() == len(molecule.bonds)
+    assert angle.getNumAngles() == len(molecule.angles)
+    assert torsion.getNumTorsions() == len(molecule.torsion_terms())
+
+    coulomb, lj = molecule.nonbonded_energies(x)
+    full = measure_energies(system, x)
+    for i in range(system.getNumParticles()):
+        _, sigma, epsilon = nonbonded.getParticleParameters(i)
+        nonbonded.setParticleParameters(i, 0.0, sigma, epsilon)
+    for i in range(nonbonded.getNumExceptions()):
+        a, b, _, sigma, epsilon = nonbonded.getExceptionParameters(i)
+        nonbonded.setExceptionParameters(i, a, b, 0.0, sigma, epsilon)
+    uncharged = measure_energies(system, x)
+
+    tolerance = {"rel": 1e-6, "abs": 1e-9}
+    assert full["HarmonicBondForce"] == pytest.approx(molecule.bond_energy(x), **tolerance)
+    assert full["HarmonicAngleForce"] == pytest.approx(molecule.angle_energy(x), **tolerance)
+    assert full["PeriodicTorsionForce"] == pytest.approx(molecule.torsion_energy(x), **tolerance)
+    assert uncharged["NonbondedForce"] == pytest.approx(lj, **tolerance)
+    assert full["NonbondedForce"] - uncharged["NonbondedForce"] == pytest.approx(
+        coulomb, **tolerance
+    )
+
+
+def test_every_row_names_its_source_and_types_are_namespaced() -> None:
+    root = read_molecule("DME").root
+    for path in (
+        "AtomTypes/Type",
+        "Residues/Residue",
+        "HarmonicBondForce/Bond",
+        "HarmonicAngleForce/Angle",
+        "PeriodicTorsionForce/Proper",
+        "NonbondedForce/Atom",
+    ):
+        rows = list(root.iterfind(path))
+        assert rows
+        for row in rows:
+            assert row.attrib["source"]
+            labels = [v for k, v in row.attrib.items() if k.startswith(("class", "type"))]
+            assert all(label.startswith("opls-clp:") for label in labels)
+
+
+def test_divalent_sigma_keeps_the_contact_with_ether_oxygen() -> None:
+    root = read_molecule("Mg").root
+    rows = {a.attrib["type"]: a.attrib for a in root.iterfind("NonbondedForce/Atom")}
+    oxygen = float(rows["opls-clp:opls_180"]["sigma"])
+    conversion = FORCEFIELD.card["conversion"]
+    assert conversion["sigma_oxygen"] == oxygen == 0.29
+    # Li/Merz for TIP3P: IOD of Mg, CM of Ca.
+    assert conversion["sigma_published"] == {"Mg": 0.24856074, "Ca": 0.2938184}
+    for name, published in conversion["sigma_published"].items():
+        sigma = float(rows[f"opls-clp:{name}"]["sigma"])
+        assert sigma == pytest.approx(((published + oxygen) / 2) ** 2 / oxygen, rel=1e-14)
+        assert (sigma * oxygen) ** 0.5 == pytest.approx((published + oxygen) / 2, rel=1e-14)
+    assert float(rows["opls-clp:Mg"]["sigma"]) == pytest.approx(0.2500, abs=5e-5)
+
+
+def test_openmm_users_get_geometric_mixing(monkeypatch: pytest.MonkeyPatch) -> None:
+    from openmm import app
+
+    monkeypatch.setattr(app.forcefield, "_dataDirectories", [openmm_forcefield_directory()])
+    molecule = read_molecule("TFSI")
+    x = make_positions("TFSI")
+    system = app.ForceField("solvation/opls-clp.xml").createSystem(make_topology(molecule, "TFSI"))
+    bonded = molecule.bond_energy(x) + molecule.angle_energy(x) + molecule.torsion_energy(x)
+    right = bonded + sum(molecule.nonbonded_energies(x, geometric=True))
+    wrong = bonded + sum(molecule.nonbonded_energies(x))
+    assert abs(right - wrong) > 0.01
+    assert sum(measure_energies(system, x).values()) == pytest.approx(right, abs=1e-3)
+
+
+def test_missing_species_are_named_with_the_reason() -> None:
+    check_coverage(FORCEFIELD, ["glyme", "Mg2+", "NTf2"])
+    with pytest.raises(
+        MissingParameterError, match="no parameters for EC, PF6; it covers DME, "
+    ) as e:
+        check_coverage(FORCEFIELD, ["DME", "EC", "hexafluorophosphate"])
+    assert "(PF6: CL&P's F-P-F term" in str(e.value)
+    assert "\n" not in str(e.value)
+
+
+@pytest.fixture
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "forcefields" / "opls-clp"
+    shutil.copytree(find_forcefield("opls-clp"), folder)
+    monkeypatch.setenv("SOLVATION_PATH", str(tmp_path))
+    assert load_forcefield("opls-clp").folder == folder
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("</ForceField>", "<Script>x = 1</Script></ForceField>", "<Script>, which can run code"),
+        (" <Residues>", "<InitializationScript/><Residues>", "<InitializationScript>, which"),
+        (" <Residues>", '<Include file="x.xml"/><Residues>', "<Include>, which can run"),
+        ("<!-- OPLS", "<!DOCTYPE x [<!ENTITY a 'b'>]><!-- OPLS", "has a DOCTYPE"),
+        ("</ForceField>", "", "cannot be read: .*; correct it"),
+        ('coulomb14scale="0.5"', 'coulomb14scale="0.8333"', "not those of the card"),
+        ('coulomb14scale="0.5"', 'coulomb14scale="half"', "not numbers"),
+        ('Residue name="Ca"', 'Residue name="Cb"', "Ca is in the card but not in the XML"),
+    ],
+)
+def test_a_bad_or_unsafe_xml_is_refused(copied: Path, old: str, new: str, message: str) -> None:
+    file = copied / "opls-clp.xml"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+    with pytest.raises(ForceFieldError, match=message) as caught:
+        load_forcefield("opls-clp")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('name = "opls-clp"', 'name = "other"', 'named "other" but lies in "opls-clp"'),
+        ('mixing = "geometric"', 'mixing = "kong"', 'mixing = "kong" is not known; use geometric'),
+        ("licence =", "license =", "lacks the key licence"),
+        ("units =", 'colour = "red"\nunits =', "unknown key colour"),
+        ("lj = 0.5", "vdw = 0.5", "scale_14 must be"),
+        ('coverage = ["DME"', 'coverage = ["G1"', 'coverage names "G1"; write "DME"'),
+        ('coverage = ["DME"', 'coverage = ["DMEE"', '"DMEE" is not known; did you mean DME'),
+        ('species = ["ACN"]', "species = []", r"no \[\[block\]\] says where ACN comes from"),
+        ("units = ", "units = = ", "cannot be read"),
+    ],
+)
+def test_a_bad_card_is_refused(copied: Path, old: str, new: str, message: str) -> None:
+    file = copied / "card.toml"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+    with pytest.raises(ForceFieldError, match=message):
+        load_forcefield("opls-clp")
+
+
+def test_card_cites_every_block() -> None:
+    card = tomllib.loads((FORCEFIELD.folder / "card.toml").read_text())
+    for block in card["block"]:
+        assert block["cite"]
+        assert block["doi"]
+        assert block["fitted_to"]
