@@ -20,7 +20,16 @@ from solvation.library import find_forcefield, find_species
 
 __all__ = ["ForceField", "check_coverage", "load_forcefield"]
 
-_REQUIRED = ("name", "title", "licence", "units", "mixing", "scale_14", "coverage", "block")
+_REQUIRED = {
+    "name": str,
+    "title": str,
+    "licence": str,
+    "units": str,
+    "mixing": str,
+    "scale_14": dict,
+    "coverage": list,
+    "block": list,
+}
 _OPTIONAL = ("conversion", "left_out", "failings")
 _MIXINGS = ("geometric", "lorentz-berthelot")
 _FORBIDDEN = ("Script", "InitializationScript", "Include")
@@ -71,7 +80,7 @@ def load_forcefield(name: str) -> ForceField:
             f'{folder / "card.toml"} is named "{card["name"]}" but lies in "{name}"; rename one'
         )
     xml = folder / f"{name}.xml"
-    scale_14 = (float(card["scale_14"]["coulomb"]), float(card["scale_14"]["lj"]))
+    scale_14 = (card["scale_14"]["coulomb"], card["scale_14"]["lj"])
     _check_xml(_read_xml(xml), xml, scale_14, card["coverage"])
     return ForceField(
         name=name,
@@ -124,15 +133,19 @@ def _read_card(file: Path) -> dict[str, Any]:
         raise ForceFieldError(
             f"{file} has the unknown key {unknown[0]}; use {', '.join((*_REQUIRED, *_OPTIONAL))}"
         )
+    for key, kind in _REQUIRED.items():
+        if not isinstance(card[key], kind):
+            raise ForceFieldError(f"{file}: {key} = {card[key]!r} must be a {kind.__name__}")
     if card["mixing"] not in _MIXINGS:
         raise ForceFieldError(
             f'{file}: mixing = "{card["mixing"]}" is not known; use {" or ".join(_MIXINGS)}'
         )
-    if set(card["scale_14"]) != {"coulomb", "lj"}:
-        raise ForceFieldError(f"{file}: scale_14 must be {{ coulomb = ..., lj = ... }}")
+    scales = card["scale_14"]
+    if set(scales) != {"coulomb", "lj"} or not all(isinstance(v, float) for v in scales.values()):
+        raise ForceFieldError(f"{file}: scale_14 must be {{ coulomb = 0.5, lj = 0.5 }} or the like")
     for name in card["coverage"]:
         try:
-            canonical = find_species(name).name
+            canonical = find_species(str(name)).name
         except RecipeError as error:
             raise ForceFieldError(f"{file}: coverage: {error}") from error
         if canonical != name:

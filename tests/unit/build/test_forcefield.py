@@ -236,6 +236,8 @@ def test_a_bad_or_unsafe_xml_is_refused(copied: Path, old: str, new: str, messag
         ("licence =", "license =", "lacks the key licence"),
         ("units =", 'colour = "red"\nunits =', "unknown key colour"),
         ("lj = 0.5", "vdw = 0.5", "scale_14 must be"),
+        ("lj = 0.5", 'lj = "half"', "scale_14 must be"),
+        ("title = ", "title = 1 #", "title = 1 must be a str"),
         ('coverage = ["DME"', 'coverage = ["G1"', 'coverage names "G1"; write "DME"'),
         ('coverage = ["DME"', 'coverage = ["DMEE"', '"DMEE" is not known; did you mean DME'),
         ('species = ["ACN"]', "species = []", r"no \[\[block\]\] says where ACN comes from"),
