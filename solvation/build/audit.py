@@ -1,0 +1,115 @@
+"""Audit: what must be true of a built system before a minute is spent on it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from solvation.build.terms import read_energies
+from solvation.errors import AuditError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from solvation.build.system import Prepared
+
+__all__ = ["audit_system"]
+
+_CLASH = 1.2
+"""Å; atoms of different molecules nearer than this cannot be relaxed apart reliably."""
+_CHARGE_TOLERANCE = 1e-4
+"""e; what rounding in published charges may add up to in a whole box."""
+
+
+def audit_system(prepared: Prepared) -> dict[str, Any]:
+    """Check neutrality, clashes and energies of a built system.
+
+    Returns
+    -------
+    dict
+        ``charge`` (e), ``closest`` (Å, between molecules), ``energies`` by term (kJ/mol),
+        ``n_atoms``, ``n_constraints``, ``residues``, ``charge_scale``, ``edge`` (Å).
+
+    Raises
+    ------
+    AuditError
+        If the box is charged, molecules overlap, or an energy is not finite.
+    """
+    import openmm
+    from openmm import unit
+
+    charge = sum(_charges(prepared))
+    if abs(charge) > _CHARGE_TOLERANCE:
+        raise AuditError(
+            f"the box carries {charge:+.4f} e; the force field's charges do not add up to the formal ones"
+        )
+    closest = _find_closest(prepared)
+    if closest < _CLASH:
+        raise AuditError(
+            f"molecules overlap: two atoms are {closest:.2f} angstrom apart; build again with another "
+            "protocol.seed"
+        )
+    context = openmm.Context(
+        prepared.system,
+        openmm.VerletIntegrator(0.001),
+        openmm.Platform.getPlatformByName("Reference"),
+    )
+    context.setPositions(prepared.positions * unit.angstrom)
+    energies = read_energies(context)
+    for name, energy in energies.items():
+        if not math.isfinite(energy):
+            raise AuditError(f"the {name} energy is {energy}; build again with another protocol.seed")
+    counts: dict[str, int] = {}
+    for residue in prepared.topology.residues():
+        counts[residue.name] = counts.get(residue.name, 0) + 1
+    return {
+        "n_atoms": prepared.system.getNumParticles(),
+        "n_constraints": prepared.system.getNumConstraints(),
+        "residues": counts,
+        "edge": round(prepared.edge, 4),
+        "charge": round(charge, 8) + 0.0,
+        "charge_scale": prepared.charge_scale,
+        "closest": round(closest, 3),
+        "energies": {name: round(energy, 3) for name, energy in energies.items()},
+    }
+
+
+def _charges(prepared: Prepared) -> list[float]:
+    """Charges of all particles, e."""
+    import openmm
+    from openmm import unit
+
+    force = next(
+        force
+        for force in prepared.system.getForces()
+        if isinstance(force, openmm.NonbondedForce) and force.getName() != "Dispersion"
+    )
+    return [
+        force.getParticleParameters(i)[0].value_in_unit(unit.elementary_charge)
+        for i in range(force.getNumParticles())
+    ]
+
+
+def _find_closest(prepared: Prepared) -> float:
+    """Smallest distance between atoms of different molecules, in Å; infinity above 3."""
+    owner = np.array([atom.residue.index for atom in prepared.topology.atoms()])
+    wrapped: NDArray[np.float64] = np.mod(prepared.positions, prepared.edge)
+    tree = cKDTree(wrapped, boxsize=prepared.edge)
+    pairs = tree.query_pairs(3.0, output_type="ndarray")
+    pairs = pairs[owner[pairs[:, 0]] != owner[pairs[:, 1]]]
+    if not len(pairs):
+        return math.inf
+    delta = wrapped[pairs[:, 0]] - wrapped[pairs[:, 1]]
+    delta -= prepared.edge * np.round(delta / prepared.edge)
+    return float(np.sqrt((delta**2).sum(axis=1).min()))
+
+
+def describe_audit(audit: Mapping[str, Any]) -> str:
+    """Say in one line what was built."""
+    molecules = ", ".join(f"{count} {name}" for name, count in audit["residues"].items())
+    return f"{molecules}: {audit['n_atoms']} atoms, neutral, charges x {audit['charge_scale']:.3f}"

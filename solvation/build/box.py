@@ -1,0 +1,99 @@
+"""Box: the build stage, from a recipe to the four files that a simulation starts from."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from solvation.build.audit import audit_system
+from solvation.build.composition import compose, compute_refractive_index
+from solvation.build.forcefield import check_coverage, load_forcefield
+from solvation.build.packing import pack_box
+from solvation.build.system import make_system, save_prepared
+from solvation.errors import WorkspaceError
+from solvation.library import find_species
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from solvation.recipe import Recipe
+
+__all__ = ["build_box", "choose_charge_scale", "load_audit"]
+
+_STARTS = ("separated", "contact", "random")
+
+
+def choose_charge_scale(recipe: Recipe) -> float:
+    r"""Factor on the charges of the ions.
+
+    ``"ecc"`` is the electronic continuum correction, :math:`1/\sqrt{\epsilon_\infty} = 1/n_D` of
+    the solvent (Leontyev & Stuchebrukhov, Phys. Chem. Chem. Phys. 2011, 13, 2613,
+    10.1039/c0cp01971b).
+
+    Raises
+    ------
+    RecipeError
+        If the refractive index of a solvent is not known.
+    """
+    if recipe.model.charge_scale == "ecc":
+        return 1.0 / compute_refractive_index(recipe) if recipe.salt else 1.0
+    return float(recipe.model.charge_scale)
+
+
+def build_box(recipe: Recipe, folder: Path, *, start: str) -> dict[str, Any]:
+    """Build one box and write it.
+
+    Parameters
+    ----------
+    recipe
+        A resolved recipe.
+    folder
+        Gets ``topology.pdb``, ``system.xml``, ``state.xml`` and ``audit.json``.
+    start
+        ``"separated"``, ``"contact"`` or ``"random"``.
+
+    Returns
+    -------
+    dict
+        The audit, with the composition.
+
+    Raises
+    ------
+    RecipeError, ForceFieldError, MissingParameterError, PackingError, AuditError
+        What cannot be built, and why.
+    """
+    composition = compose(recipe)
+    species = {name: find_species(name) for name in composition.counts}
+    forcefield = load_forcefield(recipe.model.forcefield)
+    check_coverage(forcefield, tuple(species))
+    scale = choose_charge_scale(recipe)
+    seeds = np.random.SeedSequence([recipe.protocol.seed, _STARTS.index(start)]).generate_state(1)
+    packed = pack_box(composition, species, start=start, seed=int(seeds[0] % 2**30))
+    prepared = make_system(packed, species, forcefield, recipe, charge_scale=scale)
+    audit = {
+        **audit_system(prepared),
+        "start": start,
+        "forcefield": forcefield.name,
+        "salts": dict(composition.salts),
+        "asked": dict(composition.asked),
+    }
+    save_prepared(prepared, audit, folder)
+    return audit
+
+
+def load_audit(folder: Path) -> dict[str, Any]:
+    """Read ``audit.json``.
+
+    Raises
+    ------
+    WorkspaceError
+        If the box was not built.
+    """
+    path = folder / "audit.json"
+    try:
+        audit: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise WorkspaceError(f"cannot read {path}: {error}; run `solvation build` first") from error
+    return audit

@@ -1,0 +1,151 @@
+"""Force terms: exact geometric mixing, charge scaling, and one force group per term.
+
+OPLS mixes Lennard-Jones parameters geometrically, :math:`\\sigma_{ij} = \\sqrt{\\sigma_i\\sigma_j}`,
+OpenMM's ``NonbondedForce`` arithmetically. Written with :math:`A = 4\\epsilon\\sigma^{12}` and
+:math:`B = 4\\epsilon\\sigma^6`, geometric mixing separates,
+
+.. math:: U_{ij} = \\sqrt{A_i A_j}\\, r^{-12} - \\sqrt{B_i B_j}\\, r^{-6},
+
+and each half is again a ``NonbondedForce`` in which every particle has the same sigma, where the
+two mixing rules are one: at 10 nm the attraction vanishes (1e-6 of the repulsion or less), at
+0.01 nm the repulsion does. No custom force, no pair table, and the dispersion correction follows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import openmm
+
+__all__ = ["TERMS", "apply_geometric_mixing", "assign_groups", "read_energies", "scale_charges"]
+
+TERMS = (
+    "bond",
+    "angle",
+    "torsion",
+    "coulomb_repulsion",
+    "coulomb_reciprocal",
+    "dispersion",
+)
+"""Names of the force groups, in the order of their numbers."""
+
+_REPULSION_SIGMA = 10.0
+"""nm; here the r^-6 half of a Lennard-Jones term vanishes."""
+_DISPERSION_SIGMA = 0.01
+"""nm; here the r^-12 half vanishes."""
+
+
+def apply_geometric_mixing(system: openmm.System) -> None:
+    """Replace the Lennard-Jones part of a system by its geometric-mixing form, in place.
+
+    The first ``NonbondedForce`` keeps charges, PME and the 1-4 pairs and gets the repulsion; a
+    second one, named ``Dispersion``, gets the attraction.
+
+    Parameters
+    ----------
+    system
+        With exactly one ``NonbondedForce`` whose parameters are per-particle sigma and epsilon and
+        whose non-zero exceptions are 1-4 pairs with sigma mixed arithmetically.
+
+    Raises
+    ------
+    ValueError
+        If there is not exactly one ``NonbondedForce``, or it uses LJPME, which has a mixing rule
+        of its own.
+    """
+    import openmm
+    from openmm import unit
+
+    found = [force for force in system.getForces() if isinstance(force, openmm.NonbondedForce)]
+    if len(found) != 1:
+        raise ValueError(f"{len(found)} NonbondedForces in the system, expected 1")
+    force = found[0]
+    if force.getNonbondedMethod() == openmm.NonbondedForce.LJPME:
+        raise ValueError("LJPME has its own mixing rule; use PME")
+    dispersion = openmm.NonbondedForce()
+    dispersion.setName("Dispersion")
+    periodic = force.usesPeriodicBoundaryConditions()
+    cutoff = force.getNonbondedMethod() != openmm.NonbondedForce.NoCutoff
+    dispersion.setNonbondedMethod(
+        openmm.NonbondedForce.CutoffPeriodic
+        if periodic
+        else openmm.NonbondedForce.CutoffNonPeriodic
+        if cutoff
+        else openmm.NonbondedForce.NoCutoff
+    )
+    dispersion.setCutoffDistance(force.getCutoffDistance())
+    dispersion.setUseSwitchingFunction(force.getUseSwitchingFunction())
+    dispersion.setSwitchingDistance(force.getSwitchingDistance())
+    dispersion.setUseDispersionCorrection(force.getUseDispersionCorrection())
+    sigmas = []
+    for index in range(force.getNumParticles()):
+        charge, sigma, epsilon = force.getParticleParameters(index)
+        s = sigma.value_in_unit(unit.nanometer)
+        e = epsilon.value_in_unit(unit.kilojoule_per_mole)
+        sigmas.append(s)
+        repulsive = e * (s / _REPULSION_SIGMA) ** 12
+        attractive = e * (s / _DISPERSION_SIGMA) ** 6
+        force.setParticleParameters(index, charge, _REPULSION_SIGMA, repulsive)
+        dispersion.addParticle(0.0, _DISPERSION_SIGMA, attractive)
+    for index in range(force.getNumExceptions()):
+        i, j, product, _, epsilon = force.getExceptionParameters(index)
+        mixed = (sigmas[i] * sigmas[j]) ** 0.5
+        force.setExceptionParameters(index, i, j, product, mixed, epsilon)
+        dispersion.addException(i, j, 0.0, 1.0, 0.0)
+    force.setName("CoulombRepulsion")
+    system.addForce(dispersion)
+
+
+def scale_charges(system: openmm.System, atoms: Sequence[int], factor: float) -> None:
+    """Multiply the charges of some atoms, and the 1-4 products they are in, in place."""
+    import openmm
+
+    chosen = set(atoms)
+    for force in system.getForces():
+        if not isinstance(force, openmm.NonbondedForce):
+            continue
+        for index in chosen:
+            charge, sigma, epsilon = force.getParticleParameters(index)
+            force.setParticleParameters(index, charge * factor, sigma, epsilon)
+        for index in range(force.getNumExceptions()):
+            i, j, product, sigma, epsilon = force.getExceptionParameters(index)
+            power = (i in chosen) + (j in chosen)
+            if power:
+                force.setExceptionParameters(index, i, j, product * factor**power, sigma, epsilon)
+
+
+def assign_groups(system: openmm.System) -> None:
+    """Give every energy term its own force group, in place; the order is `TERMS`."""
+    import openmm
+
+    groups: list[tuple[type[Any], int]] = [
+        (openmm.HarmonicBondForce, 0),
+        (openmm.HarmonicAngleForce, 1),
+        (openmm.PeriodicTorsionForce, 2),
+    ]
+    for force in system.getForces():
+        if isinstance(force, openmm.NonbondedForce):
+            if force.getName() == "Dispersion":
+                force.setForceGroup(TERMS.index("dispersion"))
+            else:
+                force.setForceGroup(TERMS.index("coulomb_repulsion"))
+                force.setReciprocalSpaceForceGroup(TERMS.index("coulomb_reciprocal"))
+            continue
+        for kind, group in groups:
+            if isinstance(force, kind):
+                force.setForceGroup(group)
+
+
+def read_energies(context: openmm.Context) -> dict[str, float]:
+    """Energy of every term, kJ/mol."""
+    from openmm import unit
+
+    return {
+        name: context.getState(getEnergy=True, groups=1 << group)
+        .getPotentialEnergy()
+        .value_in_unit(unit.kilojoule_per_mole)
+        for group, name in enumerate(TERMS)
+    }

@@ -1,0 +1,89 @@
+"""Stationarity: from where on a series may be averaged, and whether it still drifts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from solvation.kernels.timecorr import statistical_inefficiency
+
+__all__ = ["Stationary", "judge_stationarity"]
+
+_MIN_SAMPLES = 8.0
+"""Independent samples below which nothing is called stationary."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stationary:
+    """What a series says about its own convergence."""
+
+    start: int
+    """Index of the first sample after the transient."""
+    mean: float
+    """Mean of the samples from `start` on."""
+    stderr: float
+    """Standard error of `mean`, correlation included."""
+    n_independent: float
+    """Independent samples from `start` on."""
+    drift: float
+    """Mean of the second half minus mean of the first half, after `start`."""
+    drift_stderr: float
+    """Standard error of `drift`."""
+    stationary: bool
+    """Enough independent samples, transient in the first half, no drift beyond two errors."""
+
+
+def judge_stationarity(series: npt.ArrayLike, *, candidates: int = 20) -> Stationary:
+    r"""Find where a series becomes stationary, and whether it has.
+
+    The transient is cut where the number of independent samples left,
+    :math:`(n - t_0)/g(t_0)`, is largest (Chodera, J. Chem. Theory Comput. 2016, 12, 1799,
+    10.1021/acs.jctc.5b00784). What is left is stationary when its two halves agree within two
+    standard errors of their difference.
+
+    Parameters
+    ----------
+    series
+        Equally spaced samples, shape ``(n,)``.
+    candidates
+        How many cuts to try.
+
+    Raises
+    ------
+    ValueError
+        With fewer than 4 samples.
+
+    Examples
+    --------
+    >>> judge_stationarity(np.linspace(0.0, 1.0, 200)).stationary
+    False
+    """
+    values = np.asarray(series, dtype=float)
+    n = len(values)
+    if n < 4:
+        raise ValueError(f"{n} samples cannot be judged; give at least 4")
+    best, most, inefficiency = 0, -1.0, 1.0
+    for start in np.unique(np.linspace(0, 0.75 * n, candidates).astype(int)):
+        g = statistical_inefficiency(values[start:])
+        left = (n - start) / g
+        if left > most:
+            best, most, inefficiency = int(start), left, g
+    tail = values[best:]
+    spread = float(tail.std(ddof=1)) if len(tail) > 1 else 0.0
+    stderr = spread * (inefficiency / len(tail)) ** 0.5
+    half = len(tail) // 2
+    drift = float(tail[half:].mean() - tail[:half].mean())
+    drift_stderr = 2.0 * stderr  # each half has twice the variance of the whole; their difference four times
+    return Stationary(
+        start=best,
+        mean=float(tail.mean()),
+        stderr=stderr,
+        n_independent=most,
+        drift=drift,
+        drift_stderr=drift_stderr,
+        stationary=bool(
+            most >= _MIN_SAMPLES and best <= n / 2 and abs(drift) <= 2.0 * max(drift_stderr, 1e-300)
+        ),
+    )

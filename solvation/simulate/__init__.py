@@ -1,0 +1,1 @@
+"""Simulate: from a system to a trajectory."""

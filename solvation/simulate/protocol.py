@@ -1,0 +1,165 @@
+"""Protocol: what to simulate after what, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from solvation.errors import RecipeError
+
+if TYPE_CHECKING:
+    from solvation.recipe import Protocol, Recipe
+
+__all__ = ["Plan", "Replica", "Stage", "make_plan"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One stretch of dynamics under constant orders."""
+
+    name: Literal["heat", "anneal", "density", "production"]
+    """What it is for."""
+    ensemble: Literal["NVT", "NPT"]
+    """Whether the box may change."""
+    temperature: tuple[float, float]
+    """At the beginning and at the end, K; linear between."""
+    n_intervals: int
+    """Length in report intervals, at least."""
+    n_intervals_max: int
+    """Length at most; above `n_intervals` only for a stage that ends when it is stationary."""
+
+    def temperature_at(self, interval: int) -> float:
+        """Temperature of one report interval, K."""
+        first, last = self.temperature
+        return first + (last - first) * (interval + 1) / self.n_intervals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replica:
+    """One independent run."""
+
+    name: str
+    """Folder, e.g. ``"separated-1"``."""
+    start: str
+    """How its box was packed."""
+    seed: int
+    """Of velocities, noise and barostat."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything the engine must know of a recipe."""
+
+    stages: tuple[Stage, ...]
+    """In order."""
+    replicas: tuple[Replica, ...]
+    """Independent runs."""
+    timestep: float
+    """ps."""
+    friction: float
+    """1/ps."""
+    pressure: float
+    """bar."""
+    steps_per_interval: int
+    """Time steps between reports."""
+    intervals_per_checkpoint: int
+    """Reports between checkpoints."""
+
+    @property
+    def interval(self) -> float:
+        """Time between reports, ps."""
+        return self.timestep * self.steps_per_interval
+
+
+def make_plan(recipe: Recipe) -> Plan:
+    """Lay out the stages of a resolved recipe.
+
+    minimise -> NVT at high temperature, where the packing is forgotten -> NPT cooling to the
+    target -> NPT until the density is stationary -> NVT production at the mean density. Production
+    is NVT because a barostat disturbs the dynamics that diffusion and conductivity are read from.
+
+    Raises
+    ------
+    RecipeError
+        If times are inconsistent.
+    """
+    protocol = recipe.protocol
+    timestep = _magnitude(protocol, "timestep")
+    report = _magnitude(protocol, "report_interval")
+    steps = round(report / timestep)
+    if steps < 1:
+        raise RecipeError(
+            f"protocol.report_interval = {protocol.report_interval} is shorter than the time step "
+            f"{protocol.timestep}; make it longer"
+        )
+    if abs(steps * timestep - report) > 1e-6 * report:
+        raise RecipeError(
+            f"protocol.report_interval = {protocol.report_interval} is not a whole number of time "
+            f"steps of {protocol.timestep}; use {steps * timestep:g} ps"
+        )
+
+    def count(key: str) -> int:
+        return round(_magnitude(protocol, key) / report)
+
+    target = recipe.conditions.temperature.magnitude
+    hot = max(_magnitude(protocol, "heat_temperature"), target)
+    shortest, longest = count("density_time"), count("density_time_max")
+    production = count("production_time")
+    for key, number in (("density_time", shortest), ("production_time", production)):
+        if number < 4:
+            raise RecipeError(
+                f"protocol.{key} = {getattr(protocol, key)} holds {number} report intervals of "
+                f"{protocol.report_interval}; make it at least 4"
+            )
+    stages = (
+        Stage(
+            name="heat", ensemble="NVT", temperature=(hot, hot),
+            n_intervals=count("heat_time"), n_intervals_max=count("heat_time"),
+        ),
+        Stage(
+            name="anneal", ensemble="NPT", temperature=(hot, target),
+            n_intervals=count("anneal_time"), n_intervals_max=count("anneal_time"),
+        ),
+        Stage(
+            name="density", ensemble="NPT", temperature=(target, target),
+            n_intervals=shortest, n_intervals_max=max(shortest, longest),
+        ),
+        Stage(
+            name="production", ensemble="NVT", temperature=(target, target),
+            n_intervals=production, n_intervals_max=production,
+        ),
+    )  # fmt: skip
+    return Plan(
+        stages=tuple(stage for stage in stages if stage.n_intervals),
+        replicas=_list_replicas(protocol),
+        timestep=timestep,
+        friction=_magnitude(protocol, "friction"),
+        pressure=recipe.conditions.pressure.magnitude,
+        steps_per_interval=steps,
+        intervals_per_checkpoint=max(1, count("checkpoint_interval")),
+    )
+
+
+def _list_replicas(protocol: Protocol) -> tuple[Replica, ...]:
+    """Name the replicas and give each its own seed."""
+    import numpy as np
+
+    starts = protocol.starts or ("separated",)
+    number = protocol.replicas or len(starts)
+    seeds = np.random.SeedSequence(protocol.seed).generate_state(number)
+    return tuple(
+        Replica(
+            name=f"{starts[index % len(starts)]}-{index // len(starts) + 1}",
+            start=starts[index % len(starts)],
+            seed=int(seeds[index] % 2**31) or 1,
+        )
+        for index in range(number)
+    )
+
+
+def _magnitude(protocol: Protocol, key: str) -> float:
+    """Read one amount of a resolved protocol."""
+    amount = getattr(protocol, key)
+    if amount is None:
+        raise RecipeError(f"protocol.{key} is not set; call recipe.resolve() first")
+    return float(amount.magnitude)
