@@ -1,0 +1,286 @@
+"""The page: one HTML file with everything in it, for a browser without a network."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from solvation.errors import WorkspaceError
+from solvation.report import figures, overview, table, view
+from solvation.report.answer import find_cations, write_answer, write_convergence
+from solvation.report.compare import compare
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import xarray as xr
+
+    from solvation.report.compare import Experiment
+    from solvation.results import Quantity
+
+__all__ = ["SECTIONS", "render_report", "write_report"]
+
+SECTIONS = {
+    "summary": "Summary",
+    "simulated": "What was simulated",
+    "convergence": "Convergence",
+    "rdf": "Radial distribution",
+    "coordination": "Coordination",
+    "speciation": "Speciation",
+    "shells": "Shells",
+    "residence": "Residence times",
+    "diffusion": "Diffusion",
+    "conductivity": "Conductivity",
+    "comparison": "Compared with others",
+    "not-converged": "Not converged",
+    "reproduce": "How to reproduce",
+    "made": "How it was made",
+}
+"""Id and heading of every section; all are always there."""
+
+MOST_BARS = 8
+"""How many shells or charged species the bar charts show."""
+
+
+def write_report(
+    path: Path,
+    *,
+    tree: xr.DataTree,
+    document: Mapping[str, Any],
+    quantities: Sequence[Quantity],
+    manifest: Mapping[str, Any] | None = None,
+    recipe_text: str | None = None,
+    experiment: Experiment | None = None,
+    title: str,
+) -> Path:
+    """Write the report, complete or not at all.
+
+    Parameters
+    ----------
+    path
+        The HTML file.
+    tree
+        Results, as ``results.nc`` holds them.
+    document
+        Top-level keys of ``summary.json``.
+    quantities
+        Numbers of ``summary.json``.
+    manifest
+        Of the run folder; None for a trajectory that another program made.
+    recipe_text
+        The recipe as TOML, if there is one.
+    experiment
+        What others measured, if known.
+    title
+        Heading of the page.
+
+    Raises
+    ------
+    WorkspaceError
+        If the file cannot be written.
+    """
+    text = render_report(
+        tree=tree,
+        document=document,
+        quantities=quantities,
+        manifest=manifest,
+        recipe_text=recipe_text,
+        experiment=experiment,
+        title=title,
+    )
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise WorkspaceError(
+            f"cannot write {path}: {error}; choose another folder with -o"
+        ) from error
+    return path
+
+
+def render_report(
+    *,
+    tree: xr.DataTree,
+    document: Mapping[str, Any],
+    quantities: Sequence[Quantity],
+    manifest: Mapping[str, Any] | None = None,
+    recipe_text: str | None = None,
+    experiment: Experiment | None = None,
+    title: str,
+) -> str:
+    """Render the report as HTML text; the parameters are those of `write_report`."""
+    import jinja2
+
+    folder = files("solvation.report")
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(lambda name: folder.joinpath(name).read_text("utf-8")),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    notes = {name: table.Notes() for name in (*SECTIONS, "all")}
+    known = {q.name: q for q in quantities}
+    cations = find_cations(quantities)
+    made = manifest or {}
+    temperature = float(tree.attrs.get("temperature", "nan"))
+    compared = () if experiment is None else compare(
+        quantities, experiment, temperature=temperature if np.isfinite(temperature) else None
+    )  # fmt: skip
+    tone, convergence = write_convergence(quantities)
+    return environment.get_template("page.html.jinja").render(
+        title=title,
+        name=str(tree.attrs.get("name", document.get("recipe", title))),
+        sections=SECTIONS,
+        css=folder.joinpath("page.css").read_text("utf-8"),
+        script=folder.joinpath("molecule.js").read_text("utf-8"),
+        notes=notes,
+        answer=write_answer(quantities),
+        convergence=convergence,
+        tone=tone,
+        key_numbers=table.list_key_numbers(quantities, notes["summary"]),
+        all_numbers=[table.make_row(q, notes["all"]) for q in quantities],
+        facts=overview.list_facts(tree, document, made),
+        species=overview.list_species(tree, cations),
+        concentrations=overview.list_concentrations(quantities, made),
+        box=_make_box(tree, cations),
+        plots=_draw_plots(tree, cations),
+        rdf=table.list_rdf(tree, known, notes["rdf"]),
+        coordination=[
+            table.make_row(q, notes["coordination"])
+            for q in quantities
+            if q.name.startswith(("coordination.", "denticity."))
+        ],
+        shells=table.list_shells(tree, known, notes["shells"]),
+        residence=table.list_residence(tree, known, notes["residence"]),
+        diffusion=table.list_diffusion(tree, known, notes["diffusion"]),
+        conductivity=[
+            table.make_row(q, notes["conductivity"])
+            for q in quantities
+            if q.name.startswith(("conductivity.", "transference.", "onsager.", "viscosity"))
+        ],
+        compared=table.list_comparison(compared, notes["comparison"]),
+        unsettled=table.list_unsettled(quantities),
+        made=overview.list_provenance(made),
+        recipe=recipe_text,
+        is_run=manifest is not None,
+        analyzers=_list_analyzers(tree),
+    )
+
+
+def _make_box(tree: xr.DataTree, cations: Sequence[str]) -> dict[str, Any] | None:
+    if "structure" not in tree.children:
+        return None
+    structure = tree["structure"].to_dataset()
+    return view.make_box_scene(structure, lambda name: overview.find_role(name, cations))
+
+
+def _draw_plots(tree: xr.DataTree, cations: Sequence[str]) -> dict[str, list[str]]:
+    """Draw the plots of every node that the tree has, by section."""
+    plots: dict[str, list[str]] = {name: [] for name in (*SECTIONS, "rdf-more")}
+    nodes = {name: node.to_dataset() for name, node in tree.children.items()}
+    if "thermo" in nodes:
+        stages = _read_stages(nodes["thermo"])
+        for name, label in (
+            ("density", "density"),
+            ("potential_energy", "potential energy"),
+            ("temperature", "temperature"),
+        ):
+            if name in nodes["thermo"]:
+                plots["convergence"].append(
+                    figures.draw_series(nodes["thermo"], name, label, stages)
+                )
+    if "rdf" in nodes:
+        for pair in nodes["rdf"]["pair"].to_numpy().astype(str):
+            has_shell = bool(np.isfinite(float(nodes["rdf"]["cutoff"].sel(pair=pair))))
+            section = "rdf" if has_shell else "rdf-more"
+            plots[section].append(figures.draw_rdf(nodes["rdf"], pair))
+    if "coordination" in nodes:
+        data = nodes["coordination"]
+        for cation in cations:
+            pairs = [
+                pair
+                for pair in data["pair"].to_numpy().astype(str)
+                if pair.startswith(f"{cation}-") and float(data["number"].sel(pair=pair)) > 0.005
+            ]
+            if pairs:
+                plots["coordination"].append(figures.draw_coordination(data, pairs, cation))
+    if "speciation" in nodes:
+        plots["speciation"] = _draw_speciation(nodes["speciation"])
+    if "shells" in nodes:
+        shells = nodes["shells"].isel(shell=slice(MOST_BARS))
+        plots["shells"].append(
+            figures.draw_fractions(
+                shells["shell"].to_numpy().astype(str).tolist(),
+                shells["fraction"].to_numpy(),
+                shells["fraction_stderr"].to_numpy(),
+                key="shells",
+                label="fraction of cations",
+                color=0,
+            )
+        )
+    if "residence" in nodes and nodes["residence"].sizes["pair"]:
+        plots["residence"].append(figures.draw_residence(nodes["residence"]))
+    if "diffusion" in nodes:
+        plots["diffusion"].append(figures.draw_msd(nodes["diffusion"]))
+    if "conductivity" in nodes and "collective" in nodes["conductivity"]:
+        plots["conductivity"].append(figures.draw_charge(nodes["conductivity"]))
+    return plots
+
+
+def _draw_speciation(speciation: xr.Dataset) -> list[str]:
+    fraction = speciation["species_fraction"].to_numpy()
+    first = np.argsort(-fraction, kind="stable")[:MOST_BARS]
+    counterions = speciation["cation_counterions"].to_numpy()
+    last = int(np.max(np.flatnonzero(counterions > 5e-4), initial=0)) + 1
+    return [
+        figures.draw_classes(speciation),
+        figures.draw_fractions(
+            speciation["species"].to_numpy().astype(str)[first].tolist(),
+            fraction[first],
+            speciation["species_fraction_stderr"].to_numpy()[first],
+            key="species",
+            label="fraction of cations",
+            title="Charged species",
+        ),
+        figures.draw_fractions(
+            [
+                f"{n:g} anion{'s' * (n != 1)}"
+                for n in speciation["n_counterions"].to_numpy().tolist()[:last]
+            ],
+            counterions[:last],
+            speciation["cation_counterions_stderr"].to_numpy()[:last],
+            key="counterions",
+            label="fraction of cations",
+            title="Anions in the first shell",
+            color=4,
+        ),
+    ]
+
+
+def _read_stages(thermo: xr.Dataset) -> list[figures.Stage]:
+    """Read the stages of the first replica: name, start and end in ps."""
+    stages: Any = json.loads(str(thermo.attrs.get("stages", "[]")))
+    if isinstance(stages, dict):
+        stages = next(iter(stages.values()), [])
+    return [
+        (str(s["stage"]), float(s["start"]), float(s["end"]))
+        if isinstance(s, dict)
+        else (str(s[0]), float(s[1]), float(s[2]))
+        for s in stages
+    ]
+
+
+def _list_analyzers(tree: xr.DataTree) -> list[tuple[str, list[tuple[str, str]]]]:
+    """List what each analyzer says of how it worked: the attributes of its node."""
+    rows = []
+    for name, node in tree.children.items():
+        said = [(str(k).replace("_", " "), str(v)) for k, v in node.attrs.items() if k != "stages"]
+        if said:
+            rows.append((name, said))
+    return rows

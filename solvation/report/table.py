@@ -1,0 +1,243 @@
+"""Tables of the page: quantities and arrays as rows of cells, for the template."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from solvation.report import view
+from solvation.report.text import (
+    STATUS_WORDS,
+    explain_quantity,
+    label_quantity,
+    write_chemical,
+    write_number,
+    write_pair,
+    write_quantity,
+    write_unit,
+    write_value,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import xarray as xr
+
+    from solvation.report.compare import Comparison
+    from solvation.results import Quantity
+
+__all__ = [
+    "Notes",
+    "list_comparison",
+    "list_diffusion",
+    "list_key_numbers",
+    "list_rdf",
+    "list_residence",
+    "list_shells",
+    "list_unsettled",
+    "make_row",
+]
+
+KEY_NUMBERS = (
+    "density", "concentration.", "rdf.*first_peak", "coordination.*total", "speciation.cation.",
+    "shell.", "residence.", "diffusion.", "conductivity.", "viscosity", "permittivity",
+)  # fmt: skip
+"""What the table at the top holds, in its order."""
+
+MOST_SHELLS = 6
+"""How many shells are drawn."""
+
+
+class Notes:
+    """Footnotes of one table: equal notes share a letter."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def mark(self, text: str | None) -> str:
+        """Give the letter of a note, or nothing if there is none."""
+        if not text:
+            return ""
+        if text not in self.texts:
+            self.texts.append(text)
+        return self.letter(self.texts.index(text))
+
+    def letter(self, index: int) -> str:
+        """Name the note at an index: a, b, ..., z, aa, ..."""
+        high, low = divmod(index, 26)
+        return ("" if not high else chr(96 + high)) + chr(97 + low)
+
+    def items(self) -> list[tuple[str, str]]:
+        """List letters and notes."""
+        return [(self.letter(k), text) for k, text in enumerate(self.texts)]
+
+
+def make_row(quantity: Quantity | None, notes: Notes) -> dict[str, Any]:
+    """Turn a quantity into the cells of a table row; an absent one into dashes."""
+    if quantity is None:
+        return {"label": "", "name": "", "value": "—", "unit": "", "status": "", "words": ""}
+    return {
+        "label": label_quantity(quantity.name),
+        "name": quantity.name,
+        "value": write_value(quantity),
+        "unit": write_unit(quantity.unit),
+        "status": quantity.status,
+        "words": STATUS_WORDS[quantity.status],
+        "events": quantity.n_events,
+        "note": notes.mark(quantity.note),
+        "noted": quantity.note or "",
+        "why": explain_quantity(quantity),
+    }
+
+
+def list_key_numbers(quantities: Sequence[Quantity], notes: Notes) -> list[dict[str, Any]]:
+    """Pick the numbers of the table at the top."""
+    rows = []
+    for key in KEY_NUMBERS:
+        head, _, tail = key.partition("*")
+        found = [
+            q
+            for q in quantities
+            if q.name.startswith(head) and q.name.endswith(tail) and q.status != "undefined"
+        ]
+        if head == "shell.":
+            found = sorted(found, key=lambda q: -(q.value or 0.0))[:3]
+        rows += [make_row(q, notes) for q in found]
+    return rows
+
+
+def list_unsettled(quantities: Sequence[Quantity]) -> list[dict[str, Any]]:
+    """Group what is not simply true: by state, then by note."""
+    groups: dict[tuple[str, str], list[Quantity]] = {}
+    for q in quantities:
+        if q.status != "ok":
+            groups.setdefault((q.status, q.note or ""), []).append(q)
+    order = ["not_converged", "bound", "undefined"]
+    return [
+        {
+            "status": status,
+            "words": STATUS_WORDS[members[0].status],
+            "note": note,
+            "why": explain_quantity(members[0]),
+            "members": [(label_quantity(q.name), write_quantity(q)) for q in members],
+        }
+        for (status, note), members in sorted(groups.items(), key=lambda g: order.index(g[0][0]))
+    ]
+
+
+def list_shells(
+    tree: xr.DataTree, table: Mapping[str, Quantity], notes: Notes
+) -> list[dict[str, Any]]:
+    """Describe the most frequent shells, each with a scene from a real frame."""
+    if "shells" not in tree.children:
+        return []
+    shells = tree["shells"].to_dataset()
+    cards = []
+    for k, name in enumerate(shells["shell"].to_numpy()[:MOST_SHELLS].astype(str)):
+        text = str(shells["structure"].to_numpy()[k])
+        card: dict[str, Any] = {
+            "name": write_chemical(name),
+            "row": make_row(table.get(f"shell.{name}"), notes),
+        }
+        card["scene"] = view.make_shell_scene(text) if text else None
+        card["frame"], card["replica"] = (
+            int(shells[v].to_numpy()[k]) for v in ("frame", "replica")
+        )
+        cards.append(card)
+    return cards
+
+
+def list_rdf(
+    tree: xr.DataTree, table: Mapping[str, Quantity], notes: Notes
+) -> list[dict[str, Any]]:
+    """Describe first peak, cutoff, plateau and coordination number of each pair."""
+    if "rdf" not in tree.children:
+        return []
+    rdf = tree["rdf"].to_dataset()
+    rows = []
+    for pair in rdf["pair"].to_numpy().astype(str):
+        low, high = (float(rdf[k].sel(pair=pair)) for k in ("cutoff_low", "cutoff_high"))
+        plateau = f"{low:.2f} – {high:.2f}" if np.isfinite(low + high) else "—"
+        row: dict[str, Any] = {"pair": write_pair(pair), "plateau": plateau}
+        for key, name in (
+            ("peak", f"rdf.{pair}.first_peak"),
+            ("cutoff", f"rdf.{pair}.cutoff"),
+            ("number", f"coordination.{pair}"),
+        ):
+            row[key] = make_row(table.get(name), notes)
+        rows.append(row)
+    return rows
+
+
+def list_residence(
+    tree: xr.DataTree, table: Mapping[str, Quantity], notes: Notes
+) -> list[dict[str, Any]]:
+    """Describe residence time, interval, events and contact time of each pair."""
+    if "residence" not in tree.children:
+        return []
+    data = tree["residence"].to_dataset()
+    rows = []
+    for pair in data["pair"].to_numpy().astype(str):
+        one = {name: float(data[name].sel(pair=pair)) for name in data.data_vars}
+        low, high = one["low"], one["high"]
+        interval = f"{low:.3g} – {high:.3g}" if np.isfinite(high) else f"over {low:.3g}"
+        rows.append(
+            {
+                "pair": write_pair(pair),
+                "row": make_row(table.get(f"residence.{pair}"), notes),
+                "interval": interval if np.isfinite(low) else "—",
+                "events": f"{one['n_events']:.0f}",
+                "exposure": f"{one['exposure']:.3g}",
+                "survival": f"{one['survival']:.2f}" if np.isfinite(one["survival"]) else "—",
+            }
+        )
+    return rows
+
+
+def list_diffusion(
+    tree: xr.DataTree, table: Mapping[str, Quantity], notes: Notes
+) -> list[dict[str, Any]]:
+    """Describe diffusion coefficient, exponent and fit window of each species."""
+    if "diffusion" not in tree.children:
+        return []
+    data = tree["diffusion"].to_dataset()
+    rows = []
+    for name in data["species"].to_numpy().astype(str):
+        one = {
+            k: float(data[k].sel(species=name)) for k in ("exponent", "window_low", "window_high")
+        }
+        corrected = table.get(f"diffusion.{name}.corrected")
+        rows.append(
+            {
+                "species": name,
+                "row": make_row(table.get(f"diffusion.{name}"), notes),
+                "corrected": make_row(corrected, notes) if corrected else None,
+                "exponent": f"{one['exponent']:.2f}" if np.isfinite(one["exponent"]) else "—",
+                "window": f"{one['window_low']:.3g} – {one['window_high']:.3g}",
+            }
+        )
+    return rows
+
+
+def list_comparison(rows: Sequence[Comparison], notes: Notes) -> list[dict[str, Any]]:
+    """Turn comparisons into cells."""
+    cells = []
+    for row in rows:
+        source = row.reference
+        theirs = "" if source.value is None else write_number(source.value)
+        if source.stderr is not None:
+            theirs += f" ± {write_number(source.stderr)}"
+        sign = {"above": "more than ", "below": "less than "}.get(source.expect, "")
+        words = {"dominant": "most frequent"}.get(source.expect, "")
+        cells.append(
+            {
+                "label": label_quantity(source.name) if source.name else "",
+                "ours": make_row(row.quantity, notes),
+                "theirs": f"{sign}{theirs} {write_unit(source.unit)}".strip() if theirs else words,
+                "source": source,
+                "verdict": row.verdict,
+                "tone": row.tone,
+            }
+        )
+    return cells
