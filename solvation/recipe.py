@@ -234,15 +234,18 @@ class Model(_Table):
 
     forcefield: str = "opls-clp"
     """Name of a force field, see ``solvation forcefields``."""
-    charge_scale: Literal["ecc"] | float = "ecc"
+    charge_scale: float | str = "ecc"
     """Factor on the charges of all ions: ``"ecc"`` is 1/n_D of the solvent, 1.0 full charges."""
     cutoff: Length = Length("10 angstrom")
     """Cutoff of the direct-space interactions."""
 
     @model_validator(mode="after")
     def _check(self) -> Model:
-        if self.charge_scale != "ecc" and not 0 < self.charge_scale <= 1.5:
-            raise ValueError(f"charge_scale {self.charge_scale:g} is outside 0..1.5")
+        scale = self.charge_scale
+        if isinstance(scale, str) and scale != "ecc":
+            raise ValueError(f'charge_scale = "{scale}" is neither "ecc" nor a number')
+        if isinstance(scale, float) and not 0 < scale <= 1.5:
+            raise ValueError(f"charge_scale = {scale:g} is outside 0 to 1.5")
         return self
 
 
@@ -482,7 +485,7 @@ def _item(table: list[Any], part: str, setting: str) -> Any:
 def _explain(error: ValidationError) -> str:
     """Turn pydantic's report into one line about the first mistake."""
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if part not in ("literal['ecc']", "float"))
+    where = ".".join(str(part) for part in first["loc"])
     more = "" if error.error_count() == 1 else f" (and {error.error_count() - 1} more)"
     if first["type"] == "extra_forbidden":
         key = str(first["loc"][-1])

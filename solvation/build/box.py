@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from solvation.recipe import Recipe
 
-__all__ = ["build_box", "choose_charge_scale", "load_audit"]
+__all__ = ["build_box", "check_recipe", "choose_charge_scale", "load_audit"]
 
 _STARTS = ("separated", "contact", "random")
 
@@ -40,6 +40,19 @@ def choose_charge_scale(recipe: Recipe) -> float:
     if recipe.model.charge_scale == "ecc":
         return 1.0 / compute_refractive_index(recipe) if recipe.salt else 1.0
     return float(recipe.model.charge_scale)
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Find out, before anything is written, whether a resolved recipe can be built.
+
+    Raises
+    ------
+    RecipeError, ForceFieldError, MissingParameterError
+        What is wrong.
+    """
+    composition = compose(recipe)
+    check_coverage(load_forcefield(recipe.model.forcefield), tuple(composition.counts))
+    choose_charge_scale(recipe)
 
 
 def build_box(recipe: Recipe, folder: Path, *, start: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ __all__ = ["INK", "MUTED", "PALETTE", "SIZE", "STYLE", "clean_drawing", "clean_p
 PALETTE = ("#2f7fb8", "#e08a00", "#1f9e78", "#d1552b", "#b86fa3", "#7a8a99")
 """Okabe and Ito's colour-blind-safe hues, tuned to read on white and on near-black."""
 
-SIZE = (3.5, 2.6)
+SIZE = (3.15, 2.4)
 """Width and height of a panel in inches; the page scales it."""
 
 INK, MUTED, GRID, PAPER = "#010203", "#040506", "#070809", "#0a0b0c"

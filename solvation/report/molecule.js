@@ -49,15 +49,21 @@
     const elements = scene.kind.map((k) => scene.kinds[k]);
     const lone = new Uint8Array(atoms).fill(1);
     for (const atom of scene.bonds) lone[atom] = 0;
+    const box = scene.edges.length > 0;
     const look = scene.look.length ? scene.look : new Array(atoms).fill(0);
-    const radius = elements.map((e, i) => (lone[i] ? ION : RADII[e] || 0.45) * (look[i] === 1 ? 0.55 : 1));
+    const radius = elements.map((e, i) => (lone[i] ? ION * (box ? 1.4 : 1) : RADII[e] || 0.45) * (look[i] === 1 ? 0.6 : 1));
     const points = (flat) => Array.from({ length: flat.length / 3 }, (_, i) => flat.slice(3 * i, 3 * i + 3).map((v) => v / 100));
     const pairs = (flat) => Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i], flat[2 * i + 1]]);
     const xyz = points(scene.xyz), corners = points(scene.edges);
     const bonds = pairs(scene.bonds), contacts = pairs(scene.contacts);
-    const reach = Math.max(1.2, ...(corners.length ? corners : xyz).map((p) => Math.hypot(...p))) + (corners.length ? 0 : 0.5);
-    const start = rotate([[1, 0, 0], [0, 1, 0], [0, 0, 1]], corners.length ? 0.32 : 0.5, corners.length ? -0.42 : 0.35);
+    const reach = Math.max(2.2, ...(box ? corners : xyz).map((p) => Math.hypot(...p))) + (box ? 0 : 0.5);
+    const start = rotate([[1, 0, 0], [0, 1, 0], [0, 0, 1]], box ? 0.32 : 0.5, box ? -0.42 : 0.35);
     let matrix = start, zoom = 1, spin = false, waiting = false;
+    const extent = (list, pad) => list.flatMap((q, i) => [Math.abs(q[0]) + pad(i) * q[3], Math.abs(q[1]) + pad(i) * q[3]]);
+    const fit = Math.max( // half the picture, in Å, as first seen; a little room to turn
+      0.86 * reach,
+      ...extent(project(corners, 1, [0, 0]), () => 0), ...extent(box ? [] : project(xyz, 1, [0, 0]), (i) => radius[i]),
+    );
 
     function project(list, scale, half) {
       return list.map(([x, y, z]) => {
@@ -97,20 +103,20 @@
       }
       pen.setTransform(ratio, 0, 0, ratio, 0, 0);
       pen.clearRect(0, 0, width, height);
-      const scale = (0.44 * Math.min(width, height) * zoom) / reach, half = [width / 2, height / 2];
-      const p = project(xyz, scale, half), box = project(corners, scale, half);
+      const scale = (0.485 * Math.min(width, height) * zoom) / fit, half = [width / 2, height / 2];
+      const p = project(xyz, scale, half), rim = project(corners, scale, half);
       const depth = (w) => clamp(0.5 + (0.5 * w) / reach, 0, 1); // 0 far, 1 near
       const jobs = []; // [depth, function]
       pen.lineCap = "round";
-      for (let k = 0; k < box.length; k += 2) {
-        const [a, b] = [box[k], box[k + 1]], w = (a[2] + b[2]) / 2;
+      for (let k = 0; k < rim.length; k += 2) {
+        const [a, b] = [rim[k], rim[k + 1]], w = (a[2] + b[2]) / 2;
         jobs.push([w, () => { pen.globalAlpha = 0.25 + 0.45 * depth(w); line(a, b, 1, "#8894a0"); }]);
       }
       for (const [i, j] of bonds) {
         const faint = look[i] === 2, thin = look[i] === 1, w = (p[i][2] + p[j][2]) / 2;
         jobs.push([w, () => {
-          pen.globalAlpha = faint ? 0.16 + 0.34 * depth(w) : thin ? 0.35 + 0.65 * depth(w) : 1;
-          if (faint) line(p[i], p[j], Math.max(0.7, 0.09 * p[i][3]), "#8a96a3");
+          pen.globalAlpha = faint ? 0.22 + 0.5 * depth(w) : thin ? 0.35 + 0.65 * depth(w) : 1;
+          if (faint) line(p[i], p[j], Math.max(0.9, 0.11 * p[i][3]), "#8a96a3");
           else stick(i, j, p, Math.max(1.2, (thin ? 0.24 : 0.2) * p[i][3]));
         }]);
       }

@@ -48,7 +48,9 @@ def list_species(tree: xr.DataTree, cations: Sequence[str]) -> list[dict[str, An
             row["formula"] = write_formula(species.formula, charge)
             row["drawing"] = clean_drawing(draw_species(species))
         scene = None if structure is None else view.make_molecule_scene(structure, name)
-        row["scene"] = scene if scene is not None and len(scene["kind"]) > 1 else None
+        row["scene"] = scene
+        if scene is not None and len(scene["kind"]) == 1:
+            row["drawing"] = ""  # a lone ion is a ball; its formula is in the caption
         rows.append(row)
     return rows
 

@@ -12,6 +12,7 @@ from solvation.errors import WorkspaceError
 from solvation.report import figures, overview, table, view
 from solvation.report.answer import find_cations, write_answer, write_convergence
 from solvation.report.compare import compare
+from solvation.report.text import write_counts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -124,6 +125,7 @@ def render_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["chemical"] = write_counts
     notes = {name: table.Notes() for name in (*SECTIONS, "all")}
     known = {q.name: q for q in quantities}
     cations = find_cations(quantities)
@@ -133,6 +135,7 @@ def render_report(
         quantities, experiment, temperature=temperature if np.isfinite(temperature) else None
     )  # fmt: skip
     tone, convergence = write_convergence(quantities)
+    rows, sources = table.list_comparison(compared, notes["comparison"])
     return environment.get_template("page.html.jinja").render(
         title=title,
         name=str(tree.attrs.get("name", document.get("recipe", title))),
@@ -164,7 +167,8 @@ def render_report(
             for q in quantities
             if q.name.startswith(("conductivity.", "transference.", "onsager.", "viscosity"))
         ],
-        compared=table.list_comparison(compared, notes["comparison"]),
+        compared=rows,
+        sources=sources,
         unsettled=table.list_unsettled(quantities),
         made=overview.list_provenance(made),
         recipe=recipe_text,

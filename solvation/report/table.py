@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    from solvation.report.compare import Comparison
+    from solvation.report.compare import Comparison, Reference
     from solvation.results import Quantity
 
 __all__ = [
@@ -160,12 +160,9 @@ def list_rdf(
         low, high = (float(rdf[k].sel(pair=pair)) for k in ("cutoff_low", "cutoff_high"))
         plateau = f"{low:.2f} – {high:.2f}" if np.isfinite(low + high) else "—"
         row: dict[str, Any] = {"pair": write_pair(pair), "plateau": plateau}
-        for key, name in (
-            ("peak", f"rdf.{pair}.first_peak"),
-            ("cutoff", f"rdf.{pair}.cutoff"),
-            ("number", f"coordination.{pair}"),
-        ):
-            row[key] = make_row(table.get(name), notes)
+        row["peak"] = make_row(table.get(f"rdf.{pair}.first_peak"), Notes())
+        row["cutoff"] = make_row(table.get(f"rdf.{pair}.cutoff"), Notes())
+        row["number"] = make_row(table.get(f"coordination.{pair}"), notes)
         rows.append(row)
     return rows
 
@@ -181,12 +178,12 @@ def list_residence(
     for pair in data["pair"].to_numpy().astype(str):
         one = {name: float(data[name].sel(pair=pair)) for name in data.data_vars}
         low, high = one["low"], one["high"]
-        interval = f"{low:.3g} – {high:.3g}" if np.isfinite(high) else f"over {low:.3g}"
+        interval = f"{low:.3g} – {high:.3g}" if np.isfinite(low + high) else ""
         rows.append(
             {
                 "pair": write_pair(pair),
                 "row": make_row(table.get(f"residence.{pair}"), notes),
-                "interval": interval if np.isfinite(low) else "—",
+                "interval": interval,
                 "events": f"{one['n_events']:.0f}",
                 "exposure": f"{one['exposure']:.3g}",
                 "survival": f"{one['survival']:.2f}" if np.isfinite(one["survival"]) else "—",
@@ -220,11 +217,18 @@ def list_diffusion(
     return rows
 
 
-def list_comparison(rows: Sequence[Comparison], notes: Notes) -> list[dict[str, Any]]:
-    """Turn comparisons into cells."""
-    cells = []
+def list_comparison(
+    rows: Sequence[Comparison], notes: Notes
+) -> tuple[list[dict[str, Any]], list[Reference]]:
+    """Turn comparisons into cells, and list the sources they cite, numbered from 1."""
+    cells: list[dict[str, Any]] = []
+    sources: list[Reference] = []
     for row in rows:
         source = row.reference
+        cited = [(s.citation, s.doi) for s in sources]
+        if (source.citation, source.doi) not in cited:
+            cited.append((source.citation, source.doi))
+            sources.append(source)
         theirs = "" if source.value is None else write_number(source.value)
         if source.stderr is not None:
             theirs += f" ± {write_number(source.stderr)}"
@@ -236,8 +240,20 @@ def list_comparison(rows: Sequence[Comparison], notes: Notes) -> list[dict[str, 
                 "ours": make_row(row.quantity, notes),
                 "theirs": f"{sign}{theirs} {write_unit(source.unit)}".strip() if theirs else words,
                 "source": source,
+                "cited": cited.index((source.citation, source.doi)) + 1,
+                "difference": _write_difference(row),
                 "verdict": row.verdict,
                 "tone": row.tone,
             }
         )
-    return cells
+    return cells, sources
+
+
+def _write_difference(row: Comparison) -> str:
+    """Write this work minus the source, in percent of the source."""
+    if row.difference is None or row.quantity is None or row.reference.expect != "value":
+        return ""
+    theirs = float(row.quantity.value or 0.0) - row.difference
+    if not theirs:
+        return ""
+    return f"{100 * row.difference / abs(theirs):+.2g} %".replace("-", "−")

@@ -13,6 +13,7 @@ __all__ = [
     "explain_quantity",
     "label_quantity",
     "write_chemical",
+    "write_counts",
     "write_duration",
     "write_formula",
     "write_number",
@@ -76,6 +77,23 @@ def write_formula(formula: str, charge: str = "") -> str:
     'C₂F₆NO₄S₂⁻'
     """
     return formula.translate(SUBSCRIPT) + charge.translate(SUPERSCRIPT)
+
+
+def write_counts(text: str) -> str:
+    """Lower the counts after brackets and raise the charges in a running text.
+
+    Examples
+    --------
+    >>> write_counts("0.5 M Mg(TFSI)2 in DME, as [Mg(DME)3]2+")
+    '0.5 M Mg(TFSI)₂ in DME, as [Mg(DME)₃]²⁺'
+    """
+    text = re.sub(r"(?<=\])\d*[+-](?![\w])", lambda m: m[0].translate(SUPERSCRIPT), text)
+    text = re.sub(r"(?<=[\])])\d+", lambda m: m[0].translate(SUBSCRIPT), text)
+    return re.sub(
+        r"\b(Mg|Ca|Zn|Li|Na|K|TFSI)(\d?[+-])(?!\w)",
+        lambda m: m[1] + m[2].translate(SUPERSCRIPT),
+        text,
+    )
 
 
 def write_pair(pair: str) -> str:

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from solvation.errors import SimulationError, WorkspaceError
+from solvation.errors import RecipeError, SimulationError, WorkspaceError
 from solvation.workspace import write_atomic
 
 if TYPE_CHECKING:
@@ -76,13 +76,19 @@ def choose_platform(name: str = "auto") -> openmm.Platform:
 
     Raises
     ------
+    RecipeError
+        If there is no platform of that name.
     SimulationError
         If the platform is not installed or has no device.
     """
     import openmm
 
     if name != "auto":
-        canonical = {platform.lower(): platform for platform in PLATFORMS}.get(name.lower(), name)
+        canonical = {platform.lower(): platform for platform in PLATFORMS}.get(name.lower())
+        if canonical is None:
+            raise RecipeError(
+                f'platform "{name}" is not known; choose one of auto, {", ".join(PLATFORMS)}'
+            )
         reason = _try_platform(canonical)
         if reason:
             raise SimulationError(

@@ -1,0 +1,115 @@
+"""Coordination numbers: donor atoms in the first shell of the cations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from solvation.analyze.contact import ContactTable, Ions, list_ions
+from solvation.analyze.topology import Scene
+from solvation.kernels.uncertainty import member_error
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["count_donors", "measure_coordination"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+def count_donors(table: ContactTable, ions: Ions, atoms: Ints | None = None) -> Ints:
+    """Count the contacts of each cation in each frame, shape ``(n_frames, n_cations)``.
+
+    Parameters
+    ----------
+    table
+        Contacts of one replica.
+    ions
+        From `list_ions`.
+    atoms
+        Count these donor atoms only.
+    """
+    rows = table.contacts
+    if atoms is not None:
+        rows = rows[np.isin(rows["atom"], atoms)]
+    flat = rows["frame"].astype(np.int64) * ions.n_cations + rows["cation"]
+    counts = np.bincount(flat, minlength=table.n_frames * ions.n_cations)
+    return counts.reshape(table.n_frames, ions.n_cations).astype(np.int64)
+
+
+def measure_coordination(
+    scene: Scene, tables: Sequence[ContactTable], pairs: Sequence[tuple[str, str]]
+) -> xr.Dataset:
+    """Average the number of donor atoms per cation, by site and in total.
+
+    Parameters
+    ----------
+    scene
+        Species and sites.
+    tables
+        Contacts, one table per replica.
+    pairs
+        Cation species and site, e.g. ``("Mg", "DME.O")``.
+    """
+    import xarray as xr
+
+    ions = list_ions(scene)
+    names = [s.name for s in scene.species]
+    cations = [s.name for s in scene.list_role("cation")]
+    number, error, spread = [], [], []
+    for cation, site in pairs:
+        mine = ions.cation_species == names.index(cation)
+        atoms = scene.find_site(site).atoms
+        counts = [count_donors(table, ions, atoms)[:, mine] for table in tables]
+        number.append(_mean(counts))
+        error.append(member_error(counts))
+        spread.append(_distribution(counts))
+    total, total_error, total_spread = [], [], []
+    for cation in cations:
+        mine = ions.cation_species == names.index(cation)
+        counts = [count_donors(table, ions)[:, mine] for table in tables]
+        total.append(_mean(counts))
+        total_error.append(member_error(counts))
+        total_spread.append(_distribution(counts))
+    largest = max((len(x) for x in (*spread, *total_spread)), default=1)
+    text = "number of coordinating atoms"
+
+    def attrs(long_name: str) -> dict[str, str]:
+        return {"units": "1", "long_name": long_name}
+
+    return xr.Dataset(
+        {
+            "number": ("pair", number, attrs(text)),
+            "number_stderr": ("pair", error, attrs(f"standard error of the {text}")),
+            "total": ("cation", total, attrs(f"{text}, all sites")),
+            "total_stderr": ("cation", total_error, attrs(f"standard error of the {text}")),
+            "distribution": (
+                ("pair", "count"), _stack(spread, largest), attrs("fraction of cations"),
+            ),
+            "total_distribution": (
+                ("cation", "count"), _stack(total_spread, largest), attrs("fraction of cations"),
+            ),
+        },
+        coords={"pair": ["-".join(p) for p in pairs], "cation": cations,
+                "count": np.arange(largest)},
+    )  # fmt: skip
+
+
+def _mean(counts: Sequence[Ints]) -> float:
+    return float(sum(c.sum() for c in counts) / max(sum(c.size for c in counts), 1))
+
+
+def _distribution(counts: Sequence[Ints]) -> Floats:
+    together = np.concatenate([c.ravel() for c in counts])
+    return np.bincount(together) / max(len(together), 1)
+
+
+def _stack(rows: Sequence[Floats], width: int) -> Floats:
+    out = np.zeros((len(rows), width))
+    for target, row in zip(out, rows, strict=True):
+        target[: len(row)] = row
+    return out

@@ -1,0 +1,180 @@
+"""Compositions of the first shell, and a real frame that shows each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from solvation.analyze.contact import ContactTable, list_ions, list_ligands
+from solvation.analyze.topology import Scene
+from solvation.kernels.cell import minimum_image
+from solvation.kernels.uncertainty import member_error
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["count_shells", "extract_shell", "measure_shells", "name_shell"]
+
+Ints = npt.NDArray[np.int64]
+
+
+def name_shell(cation: str, ligands: Sequence[tuple[str, int]]) -> str:
+    """Write the composition of a shell: every count written, so that ``1`` is seen.
+
+    Examples
+    --------
+    >>> name_shell("Mg", [("DME", 2), ("TFSI", 1)])
+    'Mg(DME)2(TFSI)1'
+    """
+    return cation + "".join(f"({name}){count}" for name, count in ligands if count)
+
+
+def count_shells(scene: Scene, table: ContactTable) -> Ints:
+    """Count the distinct molecules of each species bound to each cation in each frame.
+
+    Returns
+    -------
+    Shape ``(n_frames, n_cations, n_species)``, species in the order of the scene.
+    """
+    n_c, n_s = list_ions(scene).n_cations, len(scene.species)
+    ligands, _ = list_ligands(scene, table)
+    species = scene.molecule_species[ligands[:, 2]]
+    flat = (ligands[:, 0] * n_c + ligands[:, 1]) * n_s + species
+    counts = np.bincount(flat, minlength=table.n_frames * n_c * n_s)
+    return counts.reshape(table.n_frames, n_c, n_s).astype(np.int64)
+
+
+def measure_shells(
+    scene: Scene, tables: Sequence[ContactTable], *, n_structures: int = 6
+) -> xr.Dataset:
+    """Rank the compositions of first shells, and draw the most frequent from real frames.
+
+    Parameters
+    ----------
+    scene
+        Species and frames.
+    tables
+        Contacts, one table per replica.
+    n_structures
+        How many shells get a structure.
+    """
+    import xarray as xr
+
+    ions = list_ions(scene)
+    counts = [count_shells(scene, table) for table in tables]
+    # The cation's own species makes the code of a composition complete.
+    codes = [
+        np.concatenate(
+            [np.broadcast_to(ions.cation_species[None, :, None], (*c.shape[:2], 1)), c], axis=2
+        )
+        for c in counts
+    ]
+    flat = np.concatenate([c.reshape(-1, c.shape[2]) for c in codes])
+    kinds, which = np.unique(flat, axis=0, return_inverse=True)
+    edges = np.cumsum([0, *(c.shape[0] * c.shape[1] for c in codes)])
+    kind_of = [
+        which.reshape(-1)[a:b].reshape(c.shape[:2])
+        for a, b, c in zip(edges[:-1], edges[1:], codes, strict=True)
+    ]
+    populations = np.bincount(which.reshape(-1), minlength=len(kinds))
+    ligand_order = [i for i, s in enumerate(scene.species) if s.role == "solvent"]
+    ligand_order += [i for i, s in enumerate(scene.species) if s.role != "solvent"]
+    names = [
+        name_shell(
+            scene.species[row[0]].name,
+            [(scene.species[i].name, int(row[1 + i])) for i in ligand_order],
+        )
+        for row in kinds
+    ]
+    ranked = sorted(range(len(kinds)), key=lambda k: (-int(populations[k]), names[k]))
+    share = {i: sum(int(c.sum()) for c in (k_of == i for k_of in kind_of)) for i in ranked}
+    size = max(len(flat), 1)
+    structures, frames, replicas = [], [], []
+    for place, k in enumerate(ranked):
+        replica, frame, cation = _pick(scene, tables, kind_of, k)
+        wanted = place < n_structures
+        structure = extract_shell(scene, tables[replica], frame, cation) if wanted else {}
+        structures.append(json.dumps(structure) if wanted else "")
+        frames.append(frame)
+        replicas.append(tables[replica].replica)
+    text = "fraction of cations with this first shell"
+
+    def attrs(long_name: str) -> dict[str, str]:
+        return {"units": "1", "long_name": long_name}
+
+    return xr.Dataset(
+        {
+            "fraction": ("shell", [share[k] / size for k in ranked], attrs(text)),
+            "fraction_stderr": (
+                "shell", [member_error([k_of == k for k_of in kind_of]) for k in ranked],
+                attrs(f"standard error of the {text}"),
+            ),
+            "structure": (
+                "shell", np.array(structures, dtype=object),
+                {"units": "Å", "long_name": "one such shell: elements, positions, bonds (JSON)"},
+            ),
+            "frame": ("shell", frames, attrs("frame of the structure")),
+            "replica": ("shell", replicas, attrs("replica of the structure")),
+        },
+        coords={"shell": [names[k] for k in ranked]},
+    )  # fmt: skip
+
+
+def _pick(
+    scene: Scene, tables: Sequence[ContactTable], kind_of: Sequence[Ints], kind: int
+) -> tuple[int, int, int]:
+    """Choose the occurrence whose mean bond length is the median: ordinary, and no chance."""
+    places, lengths = [], []
+    n_c = list_ions(scene).n_cations
+    for replica, table in enumerate(tables):
+        rows = table.contacts
+        flat = rows["frame"].astype(np.int64) * n_c + rows["cation"]
+        size = table.n_frames * n_c
+        bonds = np.bincount(flat, minlength=size)
+        total = np.bincount(flat, weights=rows["distance"], minlength=size)
+        mean = total / np.maximum(bonds, 1)
+        here = np.flatnonzero(kind_of[replica].reshape(-1) == kind)
+        places += [(replica, *divmod(int(i), n_c)) for i in here]
+        lengths.append(mean[here])
+    order = np.argsort(np.concatenate(lengths), kind="stable")
+    return places[int(order[len(order) // 2])]
+
+
+def extract_shell(scene: Scene, table: ContactTable, frame: int, cation: int) -> dict[str, Any]:
+    """Cut a cation and the molecules bound to it out of a frame.
+
+    Returns
+    -------
+    ``elements``, ``positions`` (Å, the cation at the origin, ligands whole), ``bonds`` and
+    ``contacts`` (pairs of indices into the former); plain lists, ready for JSON.
+    """
+    ions = list_ions(scene)
+    block = scene.read_frame(table.replica, frame)
+    rows = table.contacts
+    rows = rows[(rows["frame"] == frame) & (rows["cation"] == cation)]
+    centre = int(ions.cation_atoms[cation])
+    own = int(ions.cation_molecules[cation])
+    order = [m for m in np.unique(scene.molecule[rows["atom"]]) if m != own]
+    atoms = [np.flatnonzero(scene.molecule == m) for m in (own, *order)]
+    origin = block.positions[0, centre]
+    placed = []
+    for members in atoms:
+        at = block.positions[0, members] - origin
+        donors = np.flatnonzero(np.isin(members, rows["atom"]))
+        # Move the molecule as a whole, by the image its first donor is bound in.
+        anchor = at[donors[0]] if len(donors) else np.zeros(3)
+        placed.append(at + (minimum_image(anchor[None, None], block.matrix)[0, 0] - anchor))
+    chosen = np.concatenate(atoms)
+    index = {int(a): i for i, a in enumerate(chosen)}
+    inside = np.isin(scene.bonds[:, 0], chosen)
+    positions = np.round(np.concatenate(placed), 3) + 0.0
+    return {
+        "elements": [str(e) for e in scene.elements[chosen]],
+        "positions": positions.tolist(),
+        "bonds": [[index[int(i)], index[int(j)]] for i, j in scene.bonds[inside]],
+        "contacts": [[index[centre], index[int(a)]] for a in rows["atom"]],
+    }

@@ -1,0 +1,132 @@
+"""Standard errors that know about correlation, small samples and replicas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from solvation.kernels.timecorr import statistical_inefficiency
+
+__all__ = [
+    "block_error",
+    "jackknife_error",
+    "member_error",
+    "poisson_interval",
+    "replica_error",
+    "series_error",
+    "smoothed_binomial_error",
+]
+
+Floats = npt.NDArray[np.float64]
+
+
+def block_error(blocks: npt.ArrayLike) -> Floats:
+    """Return the standard error of the mean of independent block means along the first axis.
+
+    One block says nothing about its error: ``nan``.
+    """
+    values = np.asarray(blocks, dtype=np.float64)
+    if len(values) < 2:
+        return np.full(values.shape[1:], np.nan)
+    error: Floats = values.std(axis=0, ddof=1) / np.sqrt(len(values))
+    return error
+
+
+def jackknife_error(leave_one_out: npt.ArrayLike) -> Floats:
+    r"""Return the standard error from estimates that each leave one of ``n`` parts out.
+
+    .. math:: \sigma^2 = \frac{n-1}{n} \sum_i (\theta_{(i)} - \bar\theta)^2
+    """
+    values = np.asarray(leave_one_out, dtype=np.float64)
+    n = len(values)
+    if n < 2:
+        return np.full(values.shape[1:], np.nan)
+    error: Floats = np.sqrt((n - 1) * values.var(axis=0))
+    return error
+
+
+def poisson_interval(n_events: int, *, level: float = 0.95) -> tuple[float, float]:
+    """Return the exact interval of the expected number of events, given ``n_events``.
+
+    Examples
+    --------
+    >>> low, high = poisson_interval(10)
+    >>> round(low, 3), round(high, 3)
+    (4.795, 18.39)
+    """
+    tail = (1.0 - level) / 2.0
+    low = float(stats.chi2.ppf(tail, 2 * n_events)) / 2.0 if n_events else 0.0
+    return low, float(stats.chi2.ppf(1.0 - tail, 2 * n_events + 2)) / 2.0
+
+
+def smoothed_binomial_error(fraction: npt.ArrayLike, n: float) -> Floats:
+    """Return the standard error of a fraction seen in ``n`` independent samples, never zero.
+
+    Two successes and two failures are added first (Agresti, Coull, Am. Stat. 1998, 52, 119), so
+    that a fraction of exactly 0 or 1 in a small sample does not claim to be exact.
+    """
+    p = (np.asarray(fraction, dtype=np.float64) * n + 2.0) / (n + 4.0)
+    error: Floats = np.sqrt(p * (1.0 - p) / (n + 4.0))
+    return error
+
+
+def series_error(series: npt.ArrayLike) -> float:
+    """Return the standard error of the mean of a correlated series ``(n_frames,)``."""
+    x = np.asarray(series, dtype=np.float64)
+    if len(x) < 2:
+        return float("nan")
+    return float(x.std(ddof=1) * np.sqrt(statistical_inefficiency(x) / len(x)))
+
+
+def replica_error(means: npt.ArrayLike, weights: npt.ArrayLike) -> float:
+    """Return the standard error of the weighted mean of independent replicas; nan for one."""
+    x, w = np.asarray(means, dtype=np.float64), np.asarray(weights, dtype=np.float64)
+    if len(x) < 2:
+        return float("nan")
+    w = w / w.sum()
+    centre = (w * x).sum()
+    n_effective = 1.0 / (w**2).sum()
+    return float(np.sqrt((w * (x - centre) ** 2).sum() / max(n_effective - 1.0, 1e-9)))
+
+
+def member_error(replicas: Sequence[npt.ArrayLike]) -> float:
+    r"""Return the standard error of a mean over members (ions) and frames.
+
+    Parameters
+    ----------
+    replicas
+        One array ``(n_frames, n_members)`` per replica: a number, or 0 and 1, per ion and frame.
+
+    Notes
+    -----
+    Four estimates see four kinds of correlation, and the largest is returned:
+
+    1. *time*: the per-frame mean as a correlated series, which sees ions that act together;
+    2. *members*: the scatter of the ions' own time averages, which sees frozen ions — a shell
+       that never exchanges is one sample however long the run;
+    3. *replicas*: the scatter of the replicas' means, which sees the memory of the start;
+    4. *floor*: one ion more or less in the sample (`smoothed_binomial_error` at 0), used only
+       where everything came out the same and the scatter is zero.
+    """
+    arrays = [np.asarray(x, dtype=np.float64) for x in replicas]
+    arrays = [x for x in arrays if x.size]
+    if not arrays:
+        return float("nan")
+    sizes = np.array([x.shape[0] for x in arrays], dtype=np.float64)
+    share = sizes / sizes.sum()
+    in_time = [series_error(x.mean(axis=1)) for x in arrays]
+    time = float(np.sqrt(np.nansum((share * in_time) ** 2)))
+    per_member = [x.mean(axis=0) for x in arrays]
+    n_members = sum(len(x) for x in per_member)
+    members = 0.0
+    if n_members > 1:
+        # Replicas of one box may differ in their mean; that scatter belongs to `replicas`.
+        members = float(np.concatenate(per_member).std(ddof=1) / np.sqrt(n_members))
+    between = replica_error([x.mean() for x in arrays], sizes) if len(arrays) > 1 else 0.0
+    largest = max(time, members, between)
+    if largest > 0.0:
+        return largest
+    return float(smoothed_binomial_error(0.0, n_members))

@@ -1,0 +1,523 @@
+"""Pipeline: recipe -> box -> trajectory -> results -> report, repeating nothing that is done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from solvation.errors import RecipeError, WorkspaceError
+from solvation.library import find_forcefield, find_system
+from solvation.log import read_log
+from solvation.recipe import Recipe, load_recipe
+from solvation.results import (
+    Quantity,
+    load_results,
+    load_summary,
+    save_results,
+    save_summary,
+)
+from solvation.workspace import RunFolder, collect_versions, open_run, write_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import xarray as xr
+
+    from solvation.simulate.dynamics import Tick
+    from solvation.simulate.protocol import Plan
+
+__all__ = ["Event", "Run", "StageName", "analyze_trajectory", "open_results", "run"]
+
+_LOG = logging.getLogger(__name__)
+
+StageName = Literal["build", "simulate", "analyze", "report"]
+"""The four stages, in order."""
+
+_FREE_KEYS = ("title", "note", "protocol.production_time", "protocol.replicas",
+              "protocol.checkpoint_interval", "protocol.profile")  # fmt: skip
+"""What may change between two runs into one folder: a run can be made longer or wider."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """News of a running stage, for a progress display."""
+
+    stage: StageName
+    """Which stage."""
+    done: float
+    """Fraction of it that is done, 0 to 1."""
+    text: str
+    """What is going on, a few words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run folder and what is in it."""
+
+    folder: RunFolder
+    """Where the files are."""
+
+    @property
+    def results(self) -> xr.DataTree:
+        """Every array, with units; see `solvation.results`."""
+        return load_results(self.folder.results)
+
+    @property
+    def quantities(self) -> Sequence[Quantity]:
+        """The numbers of ``summary.json``."""
+        return load_summary(self.folder.summary)[1]
+
+    @property
+    def report(self) -> Path:
+        """The page."""
+        return self.folder.report
+
+    def __getitem__(self, name: str) -> Quantity:
+        """Look up one quantity, e.g. ``run["density"]``.
+
+        Raises
+        ------
+        KeyError
+            If there is no quantity of that name.
+        """
+        for quantity in self.quantities:
+            if quantity.name == name:
+                return quantity
+        raise KeyError(name)
+
+
+def run(
+    recipe: Recipe | str | Path,
+    path: str | Path | None = None,
+    *,
+    profile: str | None = None,
+    platform: str = "auto",
+    replicas: int | None = None,
+    until: StageName = "report",
+    command: str | None = None,
+    progress: Callable[[Event], None] | None = None,
+) -> Run:
+    """Do all four stages, or go on where an earlier call stopped.
+
+    Parameters
+    ----------
+    recipe
+        A recipe, a shipped name, or a path.
+    path
+        Run folder; ``runs/<name>`` when not given.
+    profile
+        Replaces the recipe's.
+    platform
+        ``"auto"``, ``"CUDA"``, ``"OpenCL"``, ``"CPU"`` or ``"Reference"``.
+    replicas
+        Replaces the recipe's number of independent runs.
+    until
+        The last stage to do.
+    command
+        What the user typed, for the manifest.
+    progress
+        Called with news.
+
+    Returns
+    -------
+    Run
+        With ``results`` (an `xarray.DataTree`), ``quantities`` and ``report``.
+
+    Raises
+    ------
+    SolvationError
+        One line: what is wrong, where, and what to do. What was computed stays.
+
+    Examples
+    --------
+    >>> run("mg-tfsi2-dme", "runs/x", profile="quick")["density"].unit  # doctest: +SKIP
+    'g/cm3'
+    """
+    if until not in get_args(StageName):
+        raise RecipeError(f'stage "{until}" is not known; choose one of {", ".join(get_args(StageName))}')
+    loaded = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    if replicas is not None:
+        loaded = _set_replicas(loaded, replicas)
+    resolved = loaded.resolve(profile)
+    if path is None:
+        suffix = f"-{profile}" if profile not in (None, loaded.protocol.profile) else ""
+        path = Path("runs") / f"{resolved.name}{suffix}"
+    last = get_args(StageName).index(until)
+    _check_before(resolved, platform=platform if last >= 1 else None)
+    folder = open_run(path)
+    with folder.lock():
+        _claim(folder, resolved, command=command, path=path)
+        plan = _build(folder, resolved, progress)
+        if last >= 1:
+            _simulate(folder, resolved, plan, platform, progress)
+        if last >= 2:
+            _analyze(folder, resolved, plan, progress)
+        if last >= 3:
+            _report(folder, resolved, progress)
+    return Run(folder=folder)
+
+
+def open_results(path: str | Path) -> Run:
+    """Open a finished run.
+
+    Raises
+    ------
+    WorkspaceError
+        If there are no results in the folder.
+    """
+    folder = RunFolder(path=Path(path))
+    if not folder.summary.exists():
+        raise WorkspaceError(f"{path} holds no summary.json; run `solvation run` or `analyze` first")
+    return Run(folder=folder)
+
+
+def analyze_trajectory(
+    topology: str | Path,
+    trajectories: Sequence[str | Path],
+    path: str | Path,
+    *,
+    command: str | None = None,
+    progress: Callable[[Event], None] | None = None,
+    cutoffs: Mapping[str, float] | None = None,
+    temperature: float | None = None,
+    **choices: Any,
+) -> Run:
+    """Analyze a trajectory that some other program made, and write the report.
+
+    Parameters
+    ----------
+    topology, trajectories
+        Anything MDAnalysis reads; several trajectories are replicas of one system.
+    path
+        Where ``results.nc``, ``summary.json`` and ``report.html`` go.
+    command
+        What the user typed, for the manifest.
+    progress
+        Called with news.
+    cutoffs
+        First-shell cutoffs in Å by pair, e.g. ``{"Mg-DME.O": 2.9}``; the others are found.
+    temperature
+        K; needed for conductivities, 298.15 when not given.
+    choices
+        Passed on to `solvation.analyze.scene.open_scene`: ``cation``, ``anion``, ``solvent``,
+        ``charges``, ``dt``, ``box``.
+
+    Raises
+    ------
+    TrajectoryError, WorkspaceError
+        What cannot be read or written.
+    """
+    from solvation.analyze.scene import open_scene
+    from solvation.analyze.stage import analyze_scene
+
+    _tell(progress, "analyze", 0.0, "reading the topology")
+    scene = open_scene(topology, list(trajectories), temperature=temperature, **choices)
+    folder = open_run(path)
+    with folder.lock():
+        inputs = _hash([str(topology), *map(str, trajectories), repr(cutoffs), repr(choices)])
+        name = Path(topology).resolve().parent.name or Path(topology).stem
+        folder.update_manifest(
+            schema=1, name=name, command=command, created=_now(), versions=dict(collect_versions())
+        )
+        with folder.record_stage("analyze", inputs):
+            tree, quantities = analyze_scene(
+                scene, cutoffs=cutoffs, temperature=temperature, progress=_frames(progress)
+            )
+            tree.attrs.update(name=name, kind="trajectory")
+            save_results(tree, folder.results)
+            save_summary(quantities, folder.summary, recipe=name)
+        with folder.record_stage("report", inputs):
+            _write_page(folder, recipe=None, progress=progress)
+    return Run(folder=folder)
+
+
+def _check_before(recipe: Recipe, *, platform: str | None) -> None:
+    """Find what is wrong with the input before a folder is made for it."""
+    from solvation.build.box import check_recipe
+    from solvation.simulate.engine import choose_platform
+    from solvation.simulate.protocol import make_plan
+
+    check_recipe(recipe)
+    make_plan(recipe)
+    if platform is not None:
+        choose_platform(platform)
+
+
+def _claim(folder: RunFolder, recipe: Recipe, *, command: str | None, path: str | Path) -> None:
+    """Make the folder this recipe's, or refuse when it is another's."""
+    if folder.recipe.exists():
+        there = load_recipe(folder.recipe)
+        changed = _differences(there.to_dict(), recipe.to_dict())
+        if changed:
+            raise WorkspaceError(
+                f"{folder.path} holds another run ({changed[0]}); choose another folder with -o, "
+                "or remove this one"
+            )
+    write_atomic(folder.recipe, recipe.to_toml())
+    folder.update_manifest(
+        schema=1,
+        name=recipe.name,
+        command=command or f'solvation.run("{recipe.name}", "{path}")',
+        created=folder.read_manifest().get("created") or _now(),
+        versions=dict(collect_versions()),
+        recipe_hash=recipe.hash,
+        seed=recipe.protocol.seed,
+    )
+
+
+def _build(folder: RunFolder, recipe: Recipe, progress: Callable[[Event], None] | None) -> Plan:
+    """Do the build stage for every start that is not built yet."""
+    from solvation.build.box import build_box, load_audit
+    from solvation.simulate.protocol import make_plan
+
+    plan = make_plan(recipe)
+    inputs = _hash_build(recipe)
+    starts = list(dict.fromkeys(replica.start for replica in plan.replicas))
+    for number, start in enumerate(starts):
+        target = folder.build(start)
+        if folder.is_done(f"build/{start}", inputs) and (target / "audit.json").exists():
+            continue
+        _tell(progress, "build", number / len(starts), f"packing the {start} box")
+        with folder.record_stage(f"build/{start}", inputs):
+            build_box(recipe, target, start=start)
+    audit = load_audit(folder.build(starts[0]))
+    folder.update_manifest(
+        model={
+            "forcefield": recipe.model.forcefield,
+            "charge_scale": audit["charge_scale"],
+            "charge_scale_asked": recipe.model.charge_scale,
+            "cutoff": str(recipe.model.cutoff),
+        },
+        composition={"counts": audit["residues"], "salts": audit["salts"], "asked": audit["asked"]},
+    )
+    molecules = ", ".join(f"{count} {name}" for name, count in audit["residues"].items())
+    _tell(progress, "build", 1.0, f"{molecules}: {audit['n_atoms']} atoms")
+    return plan
+
+
+def _simulate(
+    folder: RunFolder,
+    recipe: Recipe,
+    plan: Plan,
+    platform: str,
+    progress: Callable[[Event], None] | None,
+) -> None:
+    """Do the simulate stage for every replica that is not finished."""
+    from solvation.simulate.dynamics import run_replica
+
+    inputs = _hash_simulation(recipe)
+    length = recipe.protocol.production_time
+    for number, item in enumerate(plan.replicas):
+
+        def on_tick(tick: Tick, number: int = number) -> None:
+            share = (number + tick.done) / len(plan.replicas)
+            _tell(progress, "simulate", share, _describe(tick))
+
+        key = f"simulate/{item.name}"
+        whole = _hash([inputs, str(length)])
+        if folder.is_done(key, whole) and (folder.simulate(item.name) / "trajectory.xtc").exists():
+            continue
+        with folder.record_stage(key, whole):
+            outcome = run_replica(
+                folder.build(item.start),
+                folder.simulate(item.name),
+                plan,
+                item,
+                inputs=inputs,
+                platform=platform,
+                progress=on_tick,
+            )
+        folder.update_manifest(
+            platform=outcome.platform,
+            replicas={
+                item.name: {
+                    "start": item.start,
+                    "seed": item.seed,
+                    "platform": outcome.platform,
+                    "ns_per_day": round(outcome.speed, 2),
+                    "production_ps": outcome.production,
+                    "density_stationary": outcome.density_stationary,
+                }
+            },
+        )
+    _tell(progress, "simulate", 1.0, f"{len(plan.replicas)} replica(s) of {length}")
+
+
+def _analyze(
+    folder: RunFolder, recipe: Recipe, plan: Plan, progress: Callable[[Event], None] | None
+) -> None:
+    """Do the analyze stage."""
+    from solvation.analyze.scene import open_scene
+    from solvation.analyze.stage import analyze_scene
+    from solvation.analyze.thermo import collect_thermo, summarize_composition, summarize_density
+    from solvation.build.box import load_audit
+
+    names = [replica.name for replica in plan.replicas]
+    trajectories = [folder.simulate(name) / "trajectory.xtc" for name in names]
+    sizes = [f"{path.stat().st_size}" for path in trajectories if path.exists()]
+    if len(sizes) < len(names):
+        raise WorkspaceError(f"{folder.path} has no complete trajectory; run `solvation simulate` first")
+    inputs = _hash([_hash_simulation(recipe), *sizes, collect_versions()["solvation"]])
+    if folder.is_done("analyze", inputs) and folder.results.exists() and folder.summary.exists():
+        return
+    audit = load_audit(folder.build(plan.replicas[0].start))
+    temperature = recipe.conditions.temperature.magnitude
+    with folder.record_stage("analyze", inputs):
+        _tell(progress, "analyze", 0.0, "reading the topology")
+        scene = open_scene(
+            folder.build(plan.replicas[0].start) / "topology.pdb", trajectories, temperature=temperature
+        )
+        tree, quantities = analyze_scene(
+            scene,
+            temperature=temperature,
+            charge_scale=audit["charge_scale"],
+            progress=_frames(progress),
+        )
+        logs = {name: read_log(folder.simulate(name) / "log.csv") for name in names}
+        tree["thermo"] = _as_node(collect_thermo(logs))
+        density = summarize_density(logs)
+        reached = summarize_composition(logs, audit["salts"], audit["asked"], density)
+        model = {"forcefield": audit["forcefield"], "charge_scale": audit["charge_scale"]}
+        tree.attrs.update(name=recipe.name, title=recipe.title, kind="run", **model)
+        tree.attrs["recipe_hash"] = recipe.hash
+        others = [quantity for quantity in quantities if quantity.name != "density"]
+        save_results(tree, folder.results)
+        save_summary([density, *reached, *others], folder.summary, recipe=recipe.name, extra={"model": model})
+        folder.update_manifest(
+            composition={"reached": {item.name: item.value for item in reached}}
+        )
+    _tell(progress, "analyze", 1.0, f"{len(others) + len(reached) + 1} quantities")
+
+
+def _report(folder: RunFolder, recipe: Recipe, progress: Callable[[Event], None] | None) -> None:
+    """Do the report stage; it is cheap and always done, so that it is never stale."""
+    inputs = _hash([folder.summary.read_text(encoding="utf-8"), collect_versions()["solvation"]])
+    with folder.record_stage("report", inputs):
+        _write_page(folder, recipe=recipe, progress=progress)
+
+
+def _write_page(
+    folder: RunFolder, *, recipe: Recipe | None, progress: Callable[[Event], None] | None
+) -> None:
+    """Write ``report.html`` from what is in the folder."""
+    from solvation.report.compare import load_experiment
+    from solvation.report.page import write_report
+
+    _tell(progress, "report", 0.0, "drawing")
+    experiment = None
+    if recipe is not None:
+        path = _find_experiment(recipe.name)
+        experiment = load_experiment(path) if path is not None else None
+    document, quantities = load_summary(folder.summary)
+    write_report(
+        folder.report,
+        tree=load_results(folder.results),
+        document=document,
+        quantities=quantities,
+        manifest=folder.read_manifest(),
+        recipe_text=folder.recipe.read_text(encoding="utf-8") if recipe is not None else None,
+        experiment=experiment,
+        title=(recipe.title or recipe.name) if recipe is not None else document["recipe"],
+    )
+    _tell(progress, "report", 1.0, str(folder.report))
+
+
+def _find_experiment(name: str) -> Path | None:
+    """Experimental values that are shipped with a recipe of this name."""
+    try:
+        path = find_system(name).with_name("experiment.toml")
+    except RecipeError:
+        return None
+    return path if path.is_file() else None
+
+
+def _set_replicas(recipe: Recipe, number: int) -> Recipe:
+    """Change the number of replicas."""
+    from solvation.recipe import parse_recipe
+
+    data = recipe.to_dict()
+    data["protocol"] = {**data.get("protocol", {}), "replicas": number}
+    return parse_recipe(data, where=f"recipe {recipe.name}")
+
+
+def _hash_build(recipe: Recipe) -> str:
+    """Hash of everything that decides the boxes."""
+    data = recipe.to_dict()
+    protocol = data.get("protocol", {})
+    kept = {key: protocol.get(key) for key in ("seed", "hydrogen_mass")}
+    field = find_forcefield(recipe.model.forcefield)
+    files = [path.read_text(encoding="utf-8") for path in sorted(field.glob("*")) if path.is_file()]
+    parts = [json.dumps(data.get(key), sort_keys=True) for key in ("salt", "solvent", "model", "box")]
+    return _hash([*parts, json.dumps(kept), *files])
+
+
+def _hash_simulation(recipe: Recipe) -> str:
+    """Hash of everything that decides a trajectory, but not how long it is."""
+    data = recipe.to_dict()
+    for key in _FREE_KEYS:
+        table, _, name = key.rpartition(".")
+        (data.get(table, {}) if table else data).pop(name, None)
+    return _hash([json.dumps(data, sort_keys=True), _hash_build(recipe)])
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """List what differs between two recipes and may not."""
+    found = []
+    for key in dict.fromkeys([*old, *new]):
+        name = f"{prefix}{key}"
+        a, b = old.get(key), new.get(key)
+        if name in _FREE_KEYS or a == b:
+            continue
+        if isinstance(a, dict) and isinstance(b, dict):
+            found += _differences(a, b, f"{name}.")
+        else:
+            found.append(f"{name} is {a} there, {b} here")
+    return found
+
+
+def _describe(tick: Tick) -> str:
+    """Put a tick in words."""
+    left = f"{tick.remaining / 3600:.1f} h" if tick.remaining > 5400 else f"{tick.remaining / 60:.1f} min"
+    return (
+        f"{tick.replica} {tick.stage} {tick.time:.4g}/{tick.time_total:.4g} ps · {tick.speed:.3g} ns/day · "
+        f"{left} left · {tick.density:.3f} g/cm3 · {tick.temperature:.0f} K"
+    )
+
+
+def _frames(progress: Callable[[Event], None] | None) -> Callable[[int, int, str], None]:
+    """Turn the analyzers' progress into events."""
+
+    def listen(done: int, total: int, label: str) -> None:
+        _tell(progress, "analyze", done / max(total, 1), label)
+
+    return listen
+
+
+def _tell(
+    progress: Callable[[Event], None] | None, stage: StageName, done: float, text: str
+) -> None:
+    """Send an event, if anybody listens."""
+    if progress is not None:
+        progress(Event(stage=stage, done=done, text=text))
+
+
+def _as_node(dataset: xr.Dataset) -> xr.DataTree:
+    """Wrap a dataset as a node of a tree."""
+    import xarray as xr
+
+    return xr.DataTree(dataset)
+
+
+def _hash(parts: Sequence[str]) -> str:
+    """Hash text to sixteen hex digits."""
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
+
+
+def _now() -> str:
+    """Time in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
