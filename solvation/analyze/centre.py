@@ -95,7 +95,7 @@ class CentreTracks:
 
     def result(self) -> tuple[Path, ...]:
         """Return the paths of every replica."""
-        mass = np.bincount(self.molecule, weights=self.masses)
+        mass = np.asarray(np.bincount(self.molecule, weights=self.masses), dtype=np.float64)
         paths = []
         for replica in sorted({t.replica for t in self.tracks}):
             own = sorted((t for t in self.tracks if t.replica == replica), key=lambda t: t.start)

@@ -18,7 +18,7 @@ from solvation.analyze.centre import Path
 from solvation.analyze.diffusion import Slope, common_lags, fit_slope, thin_lags
 from solvation.analyze.topology import Scene
 from solvation.kernels.timecorr import mean_squared_displacement
-from solvation.kernels.uncertainty import block_error
+from solvation.kernels.uncertainty import block_error, largest_error
 from solvation.units import BOLTZMANN, ELEMENTARY_CHARGE
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def measure_conductivity(
             ),
             "einstein": scalar(scale * slope.slope, "mS/cm", "Einstein conductivity"),
             "einstein_stderr": scalar(
-                scale * float(np.nanmax([slope.stderr, least])), "mS/cm",
+                scale * largest_error(slope.stderr, least), "mS/cm",
                 "standard error of the Einstein conductivity",
             ),
             "exponent": scalar(slope.exponent, "1", "slope of log displacement over log t"),

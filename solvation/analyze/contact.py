@@ -200,9 +200,8 @@ class ContactRows:
             )  # fmt: skip
             a, b = donors[found.first], atoms[found.second]
             close = found.distance <= table[_codes(scene)[a], _codes(scene)[b]]
-            touching = np.unique(
-                np.stack([scene.molecule[b[close]], number[scene.molecule[a[close]]]], axis=1), axis=0
-            )
+            ends = scene.molecule[b[close]], number[scene.molecule[a[close]]]
+            touching = np.unique(np.stack(ends, axis=1), axis=0)
             parts.append(_join(frame, pairs, touching))
         return np.concatenate(parts)
 
@@ -257,7 +256,8 @@ def list_ligands(scene: Scene, table: ContactTable) -> tuple[Ints, Ints]:
     molecule = scene.molecule[rows["atom"]]
     # One integer per (frame, cation, molecule) sorts much faster than rows of three.
     n_cations = int(rows["cation"].max(initial=-1)) + 1
-    key = (rows["frame"].astype(np.int64) * n_cations + rows["cation"]) * scene.n_molecules + molecule
+    owner = rows["frame"].astype(np.int64) * n_cations + rows["cation"]
+    key = owner * scene.n_molecules + molecule
     unique, denticity = np.unique(key, return_counts=True)
     left, molecules = np.divmod(unique, scene.n_molecules)
     frame, cation = np.divmod(left, max(n_cations, 1))

@@ -80,9 +80,9 @@ def find_cutoff(counts: PairCounts, *, limit: float = float("inf")) -> Cutoff:
     g(r) is smoothed with a Gaussian of `SMOOTHING`. The first peak is the first local maximum
     that stands four Poisson errors above the valley behind it, which must fall below 0.8 of it; it
     may be lower than 1, as for a donor that seldom wins. The minimum is the lowest point before
-    g(r) rises again by three Poisson errors and 0.05; of the stretch around it that is as
-    low within one Poisson error, the middle. The plateau is the range around it in which the running
-    number stays within half a percent of its value there.
+    g(r) rises again by three Poisson errors and 0.05; of the stretch around it that is as low
+    within one Poisson error, the middle. The plateau is the range around it in which the
+    running number stays within half a percent of its value there.
     """
     r, g, running = counts.result()
     sigma = SMOOTHING / counts.width

@@ -10,7 +10,7 @@ import numpy as np
 
 from solvation.analyze.centre import Path
 from solvation.analyze.topology import Scene
-from solvation.kernels.uncertainty import replica_error, series_error
+from solvation.kernels.uncertainty import largest_error, replica_error, series_error
 from solvation.units import AVOGADRO
 
 if TYPE_CHECKING:
@@ -54,8 +54,7 @@ def measure_density(scene: Scene, paths: Sequence[Path]) -> xr.Dataset:
     volumes = [p.volume for p in paths]
     weights = np.array([len(v) for v in volumes], dtype=np.float64)
     values, errors = [], []
-    for transform in (lambda v: mass / AVOGADRO / (v * 1e-24), lambda v: v):
-        series = [transform(v) for v in volumes]
+    for series in ([mass / AVOGADRO / (v * 1e-24) for v in volumes], volumes):
         mean = float(np.concatenate(series).mean())
         # XTC and DCD round box lengths; what changes by less than 1e-5 does not change.
         still = all(float(np.ptp(s)) <= 1e-5 * mean for s in series)
@@ -66,7 +65,7 @@ def measure_density(scene: Scene, paths: Sequence[Path]) -> xr.Dataset:
                                        for w, s in zip(share, series, strict=True))))  # fmt: skip
         between = replica_error([s.mean() for s in series], weights) if len(series) > 1 else 0.0
         values.append(mean)
-        errors.append(float(np.nanmax([within, between])))
+        errors.append(largest_error(within, between))
     data = {
         "density": ((), values[0], {"units": "g/cm3", "long_name": "density"}),
         "density_stderr": (

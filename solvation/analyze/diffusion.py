@@ -12,7 +12,12 @@ import numpy.typing as npt
 from solvation.analyze.centre import Path
 from solvation.analyze.topology import Scene
 from solvation.kernels.timecorr import mean_squared_displacement
-from solvation.kernels.uncertainty import block_error, jackknife_error, replica_error
+from solvation.kernels.uncertainty import (
+    block_error,
+    jackknife_error,
+    largest_error,
+    replica_error,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -28,6 +33,8 @@ _GROUPS = 20
 """Groups of molecules per replica, from whose scatter errors come."""
 _LONGEST = 0.4
 """Longest lag used, as a share of the run."""
+_FEWEST_FRAMES = 20
+"""Frames below which no displacement is worth fitting."""
 _LAGS = 400
 """Lags kept in the results."""
 
@@ -195,7 +202,7 @@ def measure_diffusion(scene: Scene, paths: Sequence[Path]) -> xr.Dataset | None:
                 fit_slope(lag, s[:, : len(lag)], window=(slope.low, slope.high), weights=w).slope
                 for s, w in found
             ]
-            error = float(np.nanmax([error, replica_error(each, [w.sum() for _, w in found])]))
+            error = largest_error(error, replica_error(each, [w.sum() for _, w in found]))
         spans = sum(float(p.times[-1] - p.times[0]) for p in paths)
         rows.append(
             (slope.slope / 6.0 * A2_PER_PS, error / 6.0 * A2_PER_PS, slope.exponent,
@@ -241,10 +248,11 @@ def common_lags(paths: Sequence[Path]) -> Floats | None:
         return None
     first = steps[0]
     n = min(len(p.times) for p in paths)
-    if first is None or n < 10 or any(abs((s or 0.0) - first) > 0.02 * first for s in steps):
+    if first is None or n < _FEWEST_FRAMES:
         return None
-    lags: Floats = np.arange(n) * first
-    return lags
+    if any(abs((s or 0.0) - first) > 0.02 * first for s in steps):
+        return None
+    return np.arange(n, dtype=np.float64) * first
 
 
 def thin_lags(n: int) -> Ints:

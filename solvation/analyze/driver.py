@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import pairwise
 from typing import Any, Generic, Protocol, TypeVar
 
 from solvation.analyze.frames import Block
@@ -89,7 +90,7 @@ def split_frames(n_frames: int, blocks: int) -> tuple[tuple[int, int], ...]:
     """
     blocks = max(1, min(blocks, n_frames))
     edges = [round(i * n_frames / blocks) for i in range(blocks + 1)]
-    return tuple(zip(edges[:-1], edges[1:], strict=True))
+    return tuple(pairwise(edges))
 
 
 def run_analyzers(

@@ -101,8 +101,9 @@ def iterate_blocks(
             )
         flat = np.flatnonzero((boxes[:, :3] <= 0.0).any(axis=1) | ~np.isfinite(boxes).all(axis=1))
         if len(flat):
+            bad = first + int(flat[0])
             raise TrajectoryError(
-                f'{source.label} has no box in frame {first + int(flat[0])}; give one with --box "A B C"'
+                f'{source.label} has no box in frame {bad}; give one with --box "A B C"'
             )
         finite = np.isfinite(positions).all(axis=(1, 2))
         if not finite.all():

@@ -71,7 +71,8 @@ def _select(scene: Scene, name: str) -> Ints:
     if not element:
         return scene.find_centres(found)
     atoms = found.atoms.ravel()
-    return atoms[scene.elements[atoms] == element]
+    chosen: Ints = atoms[scene.elements[atoms] == element]
+    return chosen
 
 
 @dataclass(slots=True, kw_only=True)
@@ -139,8 +140,8 @@ class PairCounts:
         """Return r (Å), g, and the running coordination number at the outer bin edges."""
         with np.errstate(invalid="ignore", divide="ignore"):
             g = np.where(self.expected > 0.0, self.counts / self.expected, 0.0)
-        origins = max(len(self.a) * self.n_frames, 1)
-        return self.r, g, np.cumsum(self.counts) / origins
+        running = np.cumsum(self.counts) / max(len(self.a) * self.n_frames, 1)
+        return self.r, g.astype(np.float64), running.astype(np.float64)
 
 
 def find_first_peak(counts: PairCounts, near: float) -> float:

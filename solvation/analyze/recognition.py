@@ -100,17 +100,19 @@ def guess_elements(
     """
     table = np.array(list(WEIGHTS.values()))
     symbols = np.array(list(WEIGHTS))
-    n_atoms = len(names) if masses is None and names is not None else len(np.asarray(masses))
-    mass = np.zeros(n_atoms) if masses is None else np.asarray(masses, dtype=np.float64)
+    mass: Floats = np.zeros(len(names or ()))
+    if masses is not None:
+        mass = np.asarray(masses, dtype=np.float64)
+    n_atoms = len(mass)
     unique, which = np.unique(mass, return_inverse=True)
     nearest = np.abs(unique[:, None] - table[None, :]).argmin(axis=1)
     found = symbols[nearest]
     # Hydrogens made heavier for long time steps take mass from their carbon: names decide then.
     found[np.abs(unique - table[nearest]) > 0.15] = ""
-    elements = found[which].astype("<U2")
+    elements: npt.NDArray[np.str_] = found[which].astype("<U2")
     repartitioned = bool(np.any((unique > 1.5) & (unique < 4.2)))
     unclear = (elements == "") | (np.zeros(n_atoms, dtype=bool) if not repartitioned else True)
-    for atom in np.flatnonzero(unclear):
+    for atom in np.flatnonzero(unclear).tolist():
         letters = "".join(c for c in (names[atom] if names is not None else "") if c.isalpha())
         head = letters[:2].capitalize()
         guess = head if head in WEIGHTS and (len(letters) == 2 or len(head) < 2) else ""
@@ -236,9 +238,9 @@ def recognize_molecules(
             count += 1
             name = f"{base}-{count}"
         taken.add(name)
-        index = np.array(sorted(members), dtype=np.int64)
-        atoms = atom_order[starts[index][:, None] + np.arange(n_atoms)[None, :]]
-        given = None if sums is None else float(sums[index].mean())
+        rows = np.array(sorted(members), dtype=np.int64)
+        atoms = atom_order[starts[rows][:, None] + np.arange(n_atoms)[None, :]]
+        given = None if sums is None else float(sums[rows].mean())
         charge = _decide_charge(name, formula, formal, given, charges, notes)
         role = roles.get(members[0], (None, None))[0]
         if role is None:
@@ -247,7 +249,7 @@ def recognize_molecules(
         found.append(
             SceneSpecies(
                 name=name, formula=formula, charge=charge, role=role, mass=mass,
-                n_atoms=n_atoms, molecules=index, atoms=atoms, known=known,
+                n_atoms=n_atoms, molecules=rows, atoms=atoms, known=known,
             )
         )  # fmt: skip
     unknown = sorted(set(charges) - taken)
@@ -276,7 +278,8 @@ def _decide_charge(
         charge = round(partial)
         if abs(partial - charge) > 0.1:
             notes.append(
-                f"{name} carries {partial:+.2f} e in the topology; formal charge {charge:+d} assumed"
+                f"{name} carries {partial:+.2f} e in the topology; "
+                f"formal charge {charge:+d} assumed"
             )
         return charge
     if formula in _MONATOMIC:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from solvation.kernels.survival import Runs, find_runs, lifetime_from_counts
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["FEWEST_EVENTS", "TOLERANCE", "Memory", "measure_residence", "judge_memory"]
+__all__ = ["FEWEST_EVENTS", "TOLERANCE", "Memory", "judge_memory", "measure_residence"]
 
 TOLERANCE = 2.0
 """ps: a ligand that leaves and is back within this time has not exchanged (Impey, Madden,
@@ -126,17 +126,13 @@ def find_timestep(table: ContactTable) -> float:
     return float((table.times[-1] - table.times[0]) / (table.n_frames - 1))
 
 
-def judge_memory(
-    residence: xr.Dataset, counts: Mapping[str, int], *, longest: float
-) -> dict[str, Memory]:
+def judge_memory(residence: xr.Dataset, *, longest: float) -> dict[str, Memory]:
     """Say of each cation–ligand pair whether the run has forgotten its start.
 
     Parameters
     ----------
     residence
         From `measure_residence`.
-    counts
-        Molecules of each species.
     longest
         Length of the longest replica in ps.
     """
@@ -152,7 +148,8 @@ def judge_memory(
         elif events == 0:
             note = f"no {pair} exchange in {span}: this is the memory of the packing"
         elif events < FEWEST_EVENTS:
-            note = f"{events} {pair} exchange{'s' if events > 1 else ''} in {span}, fewer than {FEWEST_EVENTS}"
+            word = "exchange" if events == 1 else "exchanges"
+            note = f"only {events} {pair} {word} in {span}, fewer than {FEWEST_EVENTS}"
         elif longest / 1000.0 < FEWEST_LIFETIMES * tau:
             note = (
                 f"{span} is shorter than {FEWEST_LIFETIMES:g} residence times of {pair} "

@@ -183,7 +183,7 @@ def _open_source(
     with _reading(path, "trajectory"):
         reader[n_frames - 1]
         reader[0]
-    file = getattr(reader, "_file", None)
+    file: Any = getattr(reader, "_file", None)
     if hasattr(file, "_firstframesize"):
         # DCD readers count whole frames only and pass over what is left of a broken one.
         body = path.stat().st_size - file._header_size - file._firstframesize

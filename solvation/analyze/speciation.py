@@ -17,7 +17,7 @@ The graph of contacts between cations and anions then gives the charged species.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -54,7 +54,7 @@ class Pairing:
     anion_class: Ints
     """Index into `CLASSES`, shape ``(n_frames, n_anions)``."""
     clusters: Ints
-    """Composition (ions of each ionic species) of each kind of cluster, shape ``(n_kinds, n_ionic)``."""
+    """Ions of each ionic species in each kind of cluster, shape ``(n_kinds, n_ionic)``."""
     cluster_counts: Ints
     """Clusters of each kind in each frame, shape ``(n_frames, n_kinds)``."""
     cation_cluster: Ints
@@ -189,7 +189,10 @@ def measure_speciation(scene: Scene, tables: Sequence[ContactTable]) -> xr.Datas
     put("species_fraction_stderr", ("species",), error, "standard error of that fraction")
     put("species_charge", ("species",), charge, "formal charge of the species", "e")
     put("species_count", ("species",), number, "mean number per frame")
-    dataset = xr.Dataset(data, coords={"class": list(CLASSES), "species": names})
+    coords: dict[str, object] = {"class": list(CLASSES), "species": names}
+    for side, dim in (("cation", "n_counterions"), ("anion", "n_counterions_of_anion")):
+        coords[dim] = np.arange(len(np.asarray(data[f"{side}_counterions"][1])))
+    dataset = xr.Dataset(data, coords=coords)
     _check_closure(scene, dataset, ions)
     return dataset
 
@@ -236,7 +239,7 @@ def _index_of(clusters: Ints, kind: tuple[int, ...]) -> int:
     return int(match[0]) if len(match) else -1
 
 
-def _check_closure(scene: Scene, dataset: Mapping[str, object], ions: Ions) -> None:
+def _check_closure(scene: Scene, dataset: xr.Dataset, ions: Ions) -> None:
     """See that every ion was counted once: fractions close to 1, charges to the total."""
     total = sum(s.charge * s.n_molecules for s in scene.species if s.role != "solvent")
     charges = np.asarray(dataset["species_charge"], dtype=np.float64)

@@ -71,7 +71,7 @@ def is_orthorhombic(matrix: Floats) -> bool:
 
 def perpendicular_widths(matrix: Floats) -> Floats:
     """Return the distances in Å, shape ``(..., 3)``, between opposite faces of the cells."""
-    inverse = np.linalg.inv(matrix)
+    inverse = _invert(matrix)
     widths: Floats = 1.0 / np.linalg.norm(inverse, axis=-2)
     return widths
 
@@ -103,8 +103,12 @@ def image_shift(vectors: Floats, matrix: Floats) -> Floats:
         lengths = np.diagonal(matrix, axis1=-2, axis2=-1)[axes]
         shift: Floats = -np.round(vectors / lengths) * lengths
         return shift
-    fractions = _matmul(vectors, np.linalg.inv(matrix))
+    fractions = _matmul(vectors, _invert(matrix))
     return -_matmul(np.round(fractions), matrix)
+
+
+def _invert(matrix: Floats) -> Floats:
+    return np.asarray(np.linalg.inv(matrix), dtype=np.float64)
 
 
 def _matmul(vectors: Floats, matrix: Floats) -> Floats:
@@ -116,7 +120,7 @@ def _matmul(vectors: Floats, matrix: Floats) -> Floats:
 
 def wrap(positions: Floats, matrix: Floats) -> Floats:
     """Return positions ``(n_frames, ..., 3)`` moved into the cell at the origin."""
-    fractions = _matmul(positions, np.linalg.inv(matrix))
+    fractions = _matmul(positions, _invert(matrix))
     fractions -= np.floor(fractions)
     # A tiny negative fraction becomes exactly 1; that is the other face, not a place inside.
     fractions[fractions >= 1.0] = 0.0

@@ -13,6 +13,7 @@ from solvation.kernels.timecorr import statistical_inefficiency
 __all__ = [
     "block_error",
     "jackknife_error",
+    "largest_error",
     "member_error",
     "poisson_interval",
     "replica_error",
@@ -46,6 +47,11 @@ def jackknife_error(leave_one_out: npt.ArrayLike) -> Floats:
         return np.full(values.shape[1:], np.nan)
     error: Floats = np.sqrt((n - 1) * values.var(axis=0))
     return error
+
+
+def largest_error(*errors: float) -> float:
+    """Return the largest of several estimates of one error, without those that are nan."""
+    return max((e for e in errors if not np.isnan(e)), default=float("nan"))
 
 
 def poisson_interval(n_events: int, *, level: float = 0.95) -> tuple[float, float]:
@@ -118,7 +124,7 @@ def member_error(replicas: Sequence[npt.ArrayLike]) -> float:
     sizes = np.array([x.shape[0] for x in arrays], dtype=np.float64)
     share = sizes / sizes.sum()
     in_time = [series_error(x.mean(axis=1)) for x in arrays]
-    time = float(np.sqrt(np.nansum((share * in_time) ** 2)))
+    time = float(np.sqrt(np.nansum((share * np.array(in_time)) ** 2)))
     per_member = [x.mean(axis=0) for x in arrays]
     n_members = sum(len(x) for x in per_member)
     members = 0.0

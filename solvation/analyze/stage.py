@@ -1,0 +1,193 @@
+"""The analyze stage: from a scene to a tree of results and the numbers people quote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from solvation.analyze.centre import Centres, Path
+from solvation.analyze.conductivity import measure_conductivity
+from solvation.analyze.contact import Contacts, ContactTable
+from solvation.analyze.coordination import measure_coordination
+from solvation.analyze.cutoff import SMOOTHING, Cutoff, find_cutoffs
+from solvation.analyze.density import measure_density
+from solvation.analyze.diffusion import measure_diffusion
+from solvation.analyze.driver import Parts, run_analyzers
+from solvation.analyze.rdf import RDF, PairCounts, collect_rdfs, peak_error
+from solvation.analyze.residence import judge_memory, measure_residence
+from solvation.analyze.shell import measure_shells
+from solvation.analyze.speciation import measure_speciation
+from solvation.analyze.structure import take_structure
+from solvation.analyze.summary import summarize_tree
+from solvation.analyze.topology import Scene
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from solvation.results import Quantity
+
+__all__ = ["ROOM_TEMPERATURE", "analyze_scene"]
+
+ROOM_TEMPERATURE = 298.15
+"""K, assumed for conductivities when nobody said."""
+
+
+def analyze_scene(
+    scene: Scene,
+    *,
+    cutoffs: Mapping[str, float] | None = None,
+    temperature: float | None = None,
+    charge_scale: float = 1.0,
+    blocks: int = 5,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> tuple[xr.DataTree, list[Quantity]]:
+    """Measure everything, in two readings of the trajectory.
+
+    The first reading finds g(r) and with it the cutoffs; the second finds contacts within them,
+    from which coordination, speciation, shells and residence times follow, and the paths of
+    the molecules, from which diffusion and conductivity follow.
+
+    Parameters
+    ----------
+    scene
+        From `open_scene`.
+    cutoffs
+        First-shell radii in Å by ``"Mg-DME.O"``, ``"Mg"`` or ``"*"``; the others are found.
+    temperature
+        K; that of the scene, or 298.15 K with a note, if not given.
+    charge_scale
+        By which the force field scaled the charges of the ions; recorded, not used: currents
+        are those of formal charges.
+    blocks
+        Stretches of time per replica for the errors of g(r).
+    progress
+        Called with frames done, frames in all and a label.
+
+    Returns
+    -------
+    tree
+        A node per observable; see the reference for names and units.
+    quantities
+        The flat list of numbers with errors and statuses.
+
+    Raises
+    ------
+    TrajectoryError
+        If a frame cannot be read, or the contact graph does not close.
+    """
+    import xarray as xr
+
+    known = temperature if temperature is not None else scene.temperature
+    pairs = [(c.name, s.name) for c in scene.list_role("cation") for s in scene.sites]
+    first = run_analyzers(
+        scene, [RDF(a=a, b=b) for a, b in pairs], blocks=blocks, progress=progress,
+        label="radial distribution functions",
+    )  # fmt: skip
+    found = _find_cutoffs(scene, first, pairs, cutoffs)
+    contacts = Contacts(cutoffs={pair: cutoff.value for pair, cutoff in found.items()})
+    second = run_analyzers(
+        scene, [contacts, Centres()], blocks=blocks, progress=progress, label="contacts and paths"
+    )
+    tables: tuple[ContactTable, ...] = second["contacts"].total().result()
+    paths: tuple[Path, ...] = second["centres"].total().result()
+    nodes: dict[str, xr.Dataset] = {"rdf": _describe_rdfs(first, found)}
+    nodes["coordination"] = measure_coordination(scene, tables, pairs)
+    nodes["speciation"] = measure_speciation(scene, tables)
+    nodes["shells"] = measure_shells(scene, tables)
+    nodes["residence"] = measure_residence(scene, tables)
+    diffusion = measure_diffusion(scene, paths)
+    if diffusion is not None:
+        nodes["diffusion"] = diffusion
+        conductivity = measure_conductivity(
+            scene, paths, diffusion, temperature=known or ROOM_TEMPERATURE
+        )
+        if conductivity is not None:
+            nodes["conductivity"] = conductivity
+    nodes["density"] = measure_density(scene, paths)
+    nodes["structure"] = take_structure(scene)
+    _describe(nodes, contacts)
+    tree = xr.DataTree.from_dict({f"/{name}": node for name, node in nodes.items()})
+    spans = [float(p.times[-1] - p.times[0]) for p in paths]
+    tree.attrs.update(
+        name=scene.name,
+        kind="trajectory",
+        n_frames=sum(len(p.times) for p in paths),
+        time_total=sum(spans),
+        n_replicas=scene.n_replicas,
+        temperature=float("nan") if known is None else float(known),
+        volume=float(np.concatenate([p.volume for p in paths]).mean()),
+        counts=json.dumps(scene.counts),
+        charges=json.dumps({s.name: s.charge for s in scene.species}),
+        roles=json.dumps({s.name: s.role for s in scene.species}),
+        charge_scale=float(charge_scale),
+        notes=json.dumps(list(scene.notes)),
+    )
+    memory = judge_memory(nodes["residence"], longest=max(spans))
+    problem = next((p.problem for p in paths if p.problem), None)
+    return tree, summarize_tree(scene, tree, found, memory, problem=problem)
+
+
+def _find_cutoffs(
+    scene: Scene,
+    parts: Mapping[str, Parts[PairCounts]],
+    pairs: list[tuple[str, str]],
+    cutoffs: Mapping[str, float] | None,
+) -> dict[tuple[str, str], Cutoff]:
+    """Find the cutoffs between the two readings, from the total of all parts."""
+    elements = {}
+    for cation, site in pairs:
+        centre = scene.find_centres(scene.find_species(cation))[0]
+        elements[cation, site] = (str(scene.elements[centre]), scene.find_site(site).element)
+    counts = {pair: parts["-".join(pair)].total() for pair in pairs}
+    return find_cutoffs(counts, elements, user=cutoffs)
+
+
+def _describe_rdfs(
+    parts: Mapping[str, Parts[PairCounts]], found: Mapping[tuple[str, str], Cutoff]
+) -> xr.Dataset:
+    """Put g(r) and what was read off it into one node."""
+    names = ["-".join(pair) for pair in found]
+    dataset = collect_rdfs(parts, names)
+    cutoffs = list(found.values())
+    errors = [
+        peak_error(parts[name], c.first_peak) if np.isfinite(c.first_peak) else float("nan")
+        for name, c in zip(names, cutoffs, strict=True)
+    ]
+    nan = float("nan")
+    columns: list[tuple[str, list[float], str, str]] = [
+        ("first_peak", [c.first_peak for c in cutoffs], "Å", "first maximum"),
+        ("first_peak_stderr", errors, "Å", "standard error of the first maximum"),
+        ("cutoff", [c.value if c.defined else nan for c in cutoffs], "Å", "first minimum"),
+        ("cutoff_low", [c.low for c in cutoffs], "Å", "lower end of the plateau"),
+        ("cutoff_high", [c.high for c in cutoffs], "Å", "upper end of the plateau"),
+        ("radius", [c.value for c in cutoffs], "Å", "radius within which contacts are counted"),
+        ("defined", [float(c.defined) for c in cutoffs], "1", "whether there is a first minimum"),
+    ]
+    dataset = dataset.assign(
+        {k: ("pair", v, {"units": u, "long_name": text}) for k, v, u, text in columns}
+    )
+    notes = {"-".join(pair): c.note for pair, c in found.items() if c.note}
+    dataset.attrs["smoothing"] = f"Gaussian, {SMOOTHING} Å"
+    dataset.attrs.update({f"note {name}": note for name, note in notes.items()})
+    sources = {name: cutoff.source for name, cutoff in zip(names, cutoffs, strict=True)}
+    dataset.attrs["sources"] = json.dumps(sources)
+    return dataset
+
+
+def _describe(nodes: dict[str, xr.Dataset], contacts: Contacts) -> None:
+    """Say in each node how it was made."""
+    radii = {"-".join(k): round(v, 4) for k, v in contacts.cutoffs.items()}
+    for name in ("coordination", "speciation", "shells", "residence"):
+        nodes[name].attrs["contact"] = f"donor atom within (Å): {json.dumps(radii)}"
+    nodes["speciation"].attrs["shared solvent"] = (
+        "a molecule bound to the cation, any atom of which is within the sum of the van der Waals "
+        "radii + 0.5 Å of a donor atom of the anion"
+    )
+    for name in ("diffusion", "conductivity"):
+        if name in nodes:
+            nodes[name].attrs["frame"] = "centre of mass of the system"
+
+

@@ -1,0 +1,317 @@
+"""From the tree of results to the flat list of numbers, each with its status.
+
+What a run cannot know is marked here: a population that depends on an exchange which hardly
+happened is ``not_converged``, whatever its error bar says.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from solvation.analyze.cutoff import Cutoff
+from solvation.analyze.residence import FEWEST_EVENTS, Memory
+from solvation.analyze.topology import Scene
+from solvation.results import Quantity, Status
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["summarize_tree"]
+
+_FEWEST_SAMPLES = 10.0
+"""Independent samples below which a transport coefficient is not converged."""
+
+
+def summarize_tree(
+    scene: Scene,
+    tree: xr.DataTree,
+    cutoffs: Mapping[tuple[str, str], Cutoff],
+    memory: Mapping[str, Memory],
+    *,
+    problem: str | None = None,
+) -> list[Quantity]:
+    """List every number of the tree that has a name.
+
+    Parameters
+    ----------
+    scene
+        Species, roles and sites.
+    tree
+        Results.
+    cutoffs
+        By cation and site.
+    memory
+        By pair, from `judge_memory`.
+    problem
+        Why dynamics cannot be had, if so.
+    """
+    nodes = {name: node.to_dataset() for name, node in tree.children.items()}
+    return [
+        *_summarize_density(nodes["density"]),
+        *_summarize_rdf(nodes["rdf"], cutoffs),
+        *_summarize_coordination(scene, nodes["coordination"], memory),
+        *_summarize_speciation(scene, nodes["speciation"], memory),
+        *_summarize_shells(nodes["shells"], memory),
+        *_summarize_residence(nodes["residence"], memory),
+        *_summarize_transport(scene, nodes, memory, problem),
+    ]
+
+
+def _judge(memory: Iterable[Memory]) -> tuple[Status, int | None, str | None]:
+    """Join the verdicts on all exchanges that a number depends on."""
+    verdicts = list(memory)
+    bad = [m for m in verdicts if not m.forgotten]
+    if not bad:
+        return "ok", None, None
+    worst = min(bad, key=lambda m: m.n_events)
+    # What never touched the cation is the weaker reason when something bound never left.
+    notes = sorted({m.note for m in bad if m.note}, key=lambda n: ("contact" in n, n))
+    return "not_converged", worst.n_events, "; ".join(notes)
+
+
+def _summarize_density(node: xr.Dataset) -> list[Quantity]:
+    density = Quantity(
+        name="density", value=float(node["density"]), stderr=float(node["density_stderr"]),
+        unit="g/cm3", note=None if float(node["density_stderr"]) else "constant volume",
+    )  # fmt: skip
+    if "concentration" not in node:
+        return [density]
+    salt = Quantity(
+        name=f"concentration.{node.attrs['salt']}", value=float(node["concentration"]),
+        stderr=float(node["concentration_stderr"]), unit="mol/L",
+        note=None if float(node["density_stderr"]) else "constant volume",
+    )  # fmt: skip
+    return [density, salt]
+
+
+def _summarize_rdf(
+    node: xr.Dataset, cutoffs: Mapping[tuple[str, str], Cutoff]
+) -> list[Quantity]:
+    rows = []
+    for i, ((cation, site), cutoff) in enumerate(cutoffs.items()):
+        name = f"rdf.{cation}-{site}"
+        if math.isfinite(cutoff.first_peak):
+            spread = _finite(float(node["first_peak_stderr"].values[i]))
+            rows.append(
+                Quantity(
+                    name=f"{name}.first_peak", value=cutoff.first_peak, stderr=spread, unit="Å"
+                )
+            )
+        else:
+            rows.append(_undefined(f"{name}.first_peak", "Å", cutoff.note))
+        if not cutoff.defined:
+            rows.append(_undefined(f"{name}.cutoff", "Å", cutoff.note))
+            continue
+        width = cutoff.high - cutoff.low
+        error: float | None = None
+        note = cutoff.note
+        if cutoff.source == "user":
+            error, note = 0.0, "given by the user"
+        elif math.isfinite(width):
+            # Anywhere on the plateau is as good: the error is that of a uniform distribution.
+            error = max(width, 0.0) / math.sqrt(12.0)
+            note = f"plateau {cutoff.low:.2f} to {cutoff.high:.2f} Å"
+        rows.append(
+            Quantity(name=f"{name}.cutoff", value=cutoff.value, stderr=error, unit="Å", note=note)
+        )
+    return rows
+
+
+def _summarize_coordination(
+    scene: Scene, node: xr.Dataset, memory: Mapping[str, Memory]
+) -> list[Quantity]:
+    rows = []
+    for i, pair in enumerate(str(p) for p in node["pair"].values):
+        cation, _, site = pair.partition("-")
+        status, events, note = _judge([memory[f"{cation}-{scene.find_site(site).species}"]])
+        rows.append(
+            Quantity(
+                name=f"coordination.{pair}", value=float(node["number"].values[i]),
+                stderr=float(node["number_stderr"].values[i]), unit="1", status=status,
+                n_events=events, note=note,
+            )
+        )  # fmt: skip
+    for i, cation in enumerate(str(c) for c in node["cation"].values):
+        bound = {
+            f"{cation}-{scene.find_site(str(p).partition('-')[2]).species}"
+            for p, n in zip(node["pair"].values, node["number"].values, strict=True)
+            if str(p).startswith(f"{cation}-") and n > 0.0
+        }
+        status, events, note = _judge(memory[p] for p in sorted(bound))
+        rows.append(
+            Quantity(
+                name=f"coordination.{cation}.total", value=float(node["total"].values[i]),
+                stderr=float(node["total_stderr"].values[i]), unit="1", status=status,
+                n_events=events, note=note,
+            )
+        )  # fmt: skip
+    return rows
+
+
+def _summarize_speciation(
+    scene: Scene, node: xr.Dataset, memory: Mapping[str, Memory]
+) -> list[Quantity]:
+    anions = {s.name for s in scene.list_role("anion")}
+    status, events, note = _judge(
+        m for pair, m in memory.items() if pair.partition("-")[2] in anions
+    )
+    rows = []
+    for side in ("cation", "anion"):
+        if side == "anion" and not anions:
+            continue
+        for i, name in enumerate(str(c) for c in node["class"].values):
+            rows.append(
+                Quantity(
+                    name=f"speciation.{side}.{name}", value=float(node[side].values[i]),
+                    stderr=float(node[f"{side}_stderr"].values[i]), unit="1", status=status,
+                    n_events=events, note=note,
+                )
+            )  # fmt: skip
+    for i, name in enumerate(str(s) for s in node["species"].values):
+        error = float(node["species_fraction_stderr"].values[i])
+        if not math.isfinite(error):
+            continue
+        rows.append(
+            Quantity(
+                name=f"species.{name}", value=float(node["species_fraction"].values[i]),
+                stderr=error, unit="1", status=status, n_events=events, note=note,
+            )
+        )  # fmt: skip
+    return rows
+
+
+def _summarize_shells(node: xr.Dataset, memory: Mapping[str, Memory]) -> list[Quantity]:
+    rows = []
+    for i, shell in enumerate(str(s) for s in node["shell"].values):
+        cation = shell.partition("(")[0]
+        status, events, note = _judge(
+            m for pair, m in memory.items() if pair.partition("-")[0] == cation
+        )
+        rows.append(
+            Quantity(
+                name=f"shell.{shell}", value=float(node["fraction"].values[i]),
+                stderr=float(node["fraction_stderr"].values[i]), unit="1", status=status,
+                n_events=events, note=note,
+            )
+        )  # fmt: skip
+    return rows
+
+
+def _summarize_residence(node: xr.Dataset, memory: Mapping[str, Memory]) -> list[Quantity]:
+    rows = []
+    for i, pair in enumerate(str(p) for p in node["pair"].values):
+        one = {str(k): float(v.values[i]) for k, v in node.data_vars.items()}
+        name, events = f"residence.{pair}", int(one["n_events"])
+        if not one["exposure"] > 0.0:
+            rows.append(_undefined(name, "ns", memory[pair].note, events=events))
+        elif events == 0:
+            rows.append(
+                Quantity(
+                    name=name, value=one["low"], stderr=None, unit="ns", status="bound",
+                    n_events=0, bound="lower",
+                    note=f"95 % bound: none broke in {one['exposure']:.4g} ns of contact",
+                )
+            )  # fmt: skip
+        else:
+            interval = f"95 % interval {one['low']:.3g} to {one['high']:.3g} ns"
+            few = events < FEWEST_EVENTS
+            rows.append(
+                Quantity(
+                    name=name, value=one["residence_time"], stderr=one["residence_time_stderr"],
+                    unit="ns", status="not_converged" if few else "ok", n_events=events,
+                    note=f"{interval}{f'; fewer than {FEWEST_EVENTS} events' if few else ''}",
+                )
+            )  # fmt: skip
+    return rows
+
+
+def _summarize_transport(
+    scene: Scene,
+    nodes: Mapping[str, xr.Dataset],
+    memory: Mapping[str, Memory],
+    problem: str | None,
+) -> list[Quantity]:
+    why = problem or "too few frames for dynamics"
+    kinds = [s.name for s in scene.species]
+    if "diffusion" not in nodes:
+        names = [f"diffusion.{n}" for n in kinds]
+        sigma = ["conductivity.nernst_einstein", "conductivity.einstein"]
+        return [
+            *(_undefined(n, "m2/s", why) for n in names),
+            *(_undefined(n, "mS/cm", why) for n in sigma),
+        ]
+    anions = {s.name for s in scene.list_role("anion")}
+    _, _, exchange = _judge(m for p, m in memory.items() if p.partition("-")[2] in anions)
+    node = nodes["diffusion"]
+    rows, worst = [], []
+    for i, name in enumerate(kinds):
+        one = {str(k): np.asarray(v.values[i]) for k, v in node.data_vars.items()}
+        notes = _doubt(one)
+        if scene.find_species(name).role != "solvent":
+            notes += [exchange] if exchange else []
+            worst += [f"{name}: {n}" for n in _doubt(one)]
+        rows.append(
+            _transport(f"diffusion.{name}", "m2/s", float(one["diffusion"]),
+                       float(one["diffusion_stderr"]), notes)
+        )  # fmt: skip
+    if "conductivity" not in nodes:
+        return rows
+    node = nodes["conductivity"]
+    charges = "formal charges"
+    if not math.isfinite(scene.temperature or math.nan):
+        charges += f", at {node.attrs['temperature']:g} K"
+    worst += [exchange] if exchange else []
+    rows.append(
+        _transport(
+            "conductivity.nernst_einstein", "mS/cm", float(node["nernst_einstein"]),
+            float(node["nernst_einstein_stderr"]), worst, always=charges,
+        )
+    )  # fmt: skip
+    doubts = _doubt({str(k): np.asarray(v.values) for k, v in node.data_vars.items()})
+    doubts += [exchange] if exchange else []
+    rows.append(
+        _transport(
+            "conductivity.einstein", "mS/cm", float(node["einstein"]),
+            float(node["einstein_stderr"]), doubts, always=charges,
+        )
+    )  # fmt: skip
+    return rows
+
+
+def _doubt(one: Mapping[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]) -> list[str]:
+    """Say what is wrong with a slope."""
+    notes = []
+    exponent, error = float(one["exponent"]), float(one["exponent_stderr"])
+    if not float(one["diffusive"]):
+        notes.append(f"not diffusive: MSD grows with power {exponent:.2f} ± {error:.2f}")
+    if float(one["n_independent"]) < _FEWEST_SAMPLES:
+        notes.append(f"{float(one['n_independent']):.1f} independent displacements, fewer than 10")
+    return notes
+
+
+def _transport(
+    name: str, unit: str, value: float, error: float, doubts: list[str], *, always: str = ""
+) -> Quantity:
+    """Write one transport coefficient with what is doubtful about it."""
+    if not math.isfinite(value):
+        return _undefined(name, unit, "; ".join(doubts) or "too few frames")
+    note = "; ".join([*([always] if always else []), *doubts]) or None
+    return Quantity(
+        name=name, value=value, stderr=_finite(error), unit=unit,
+        status="not_converged" if doubts else "ok", note=note,
+    )  # fmt: skip
+
+
+def _undefined(name: str, unit: str, note: str | None, *, events: int | None = None) -> Quantity:
+    return Quantity(
+        name=name, value=None, stderr=None, unit=unit, status="undefined", n_events=events,
+        note=note,
+    )  # fmt: skip
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
