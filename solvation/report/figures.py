@@ -77,19 +77,18 @@ def draw_series(thermo: xr.Dataset, name: str, label: str, stages: Sequence[Stag
     Parameters
     ----------
     thermo
-        Node with dims ``replica, time``, padded with NaN.
+        Node whose variables, ``time`` among them, are ``(replica, report)``, padded with NaN.
     name
         Variable, e.g. ``"density"``.
     label
         Its name on the axis, without the unit.
     stages
-        ``(stage, start, end)`` in the unit of the time axis, of one replica.
+        ``(stage, begin, end)`` in ps.
     """
     axes = _start_panel()
     values = thermo[name]
     for k, replica in enumerate(values["replica"].to_numpy()):
-        y = np.asarray(values.sel(replica=replica), dtype=float)
-        x = _read_time(thermo, k, y.size)
+        x, y = (np.asarray(v.isel(replica=k), dtype=float) for v in (thermo["time"], values))
         keep = np.isfinite(y) & np.isfinite(x)
         x, y = _thin(x[keep], y[keep])
         axes.plot(x, y, color=PALETTE[k % 6], lw=0.9, label=str(replica), alpha=0.9)
@@ -310,14 +309,6 @@ def _draw_bars(
 def _name_axis(label: str, values: xr.DataArray) -> str:
     unit = write_unit(str(values.attrs.get("units", "")))
     return f"{label} ({unit})" if unit else label
-
-
-def _read_time(thermo: xr.Dataset, replica: int, size: int) -> NDArray[Any]:
-    """Read the time axis of one replica, ps; restarts at zero are strung together."""
-    time = np.asarray(thermo["time"], dtype=float) if "time" in thermo else np.arange(float(size))
-    x = time[replica] if time.ndim == 2 else time
-    steps = np.diff(x, prepend=x[:1])
-    return np.asarray(x[0] + np.cumsum(np.where(steps < 0, np.nan_to_num(x), steps)))
 
 
 def _thin(x: NDArray[Any], y: NDArray[Any], most: int = 600) -> tuple[NDArray[Any], NDArray[Any]]:

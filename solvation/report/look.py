@@ -67,6 +67,16 @@ STYLE: Any = {
 """Settings of matplotlib, held only while a plot is drawn."""
 
 
+ATOM_INKS = {
+    "#0000FF": "#5b7be6",
+    "#FF0000": "#e0392b",
+    "#CCCC00": "#b8930a",
+    "#33CCCC": "#5fa52e",
+    "#00CC00": "#37b24d",
+}
+"""RDKit's colours of atoms, and those of the 3-D viewer, legible on light and dark."""
+
+
 def clean_plot(svg: str, key: str, title: str) -> str:
     """Make matplotlib's SVG inline: ids of its own, the page's ink and letters, a name.
 
@@ -90,9 +100,11 @@ def clean_plot(svg: str, key: str, title: str) -> str:
 
 
 def clean_drawing(svg: str) -> str:
-    """Make a structure formula inline: black becomes the page's ink, its size stays."""
+    """Make a structure formula inline: black becomes the page's ink; its size stays."""
     svg = re.sub(r"<!--.*?-->", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     svg = re.sub(r"#000(000)?\b", "currentColor", svg)
+    for theirs, ours in ATOM_INKS.items():
+        svg = svg.replace(theirs, ours)
     return svg.replace("<svg", '<svg class="drawing"', 1).strip()
 
 

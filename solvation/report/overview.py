@@ -80,10 +80,11 @@ def list_facts(
     attrs = tree.attrs
     model = {**document.get("model", {}), **manifest.get("model", {})}
     model.setdefault("charge_scale", attrs.get("charge_scale", document.get("charge_scale")))
+    asked = model.pop("charge_scale_asked", None)
     facts: list[tuple[str, Any]] = [
         ("Force field", model.pop("forcefield", None)),
         ("Ions", model.pop("ions", None)),
-        ("Charges of the ions", _describe_charges(model.pop("charge_scale", None))),
+        ("Charges of the ions", _describe_charges(model.pop("charge_scale", None), asked)),
         *((key.replace("_", " ").capitalize(), value) for key, value in model.items()),
     ]
     if "structure" in tree.children:
@@ -100,10 +101,11 @@ def list_facts(
     return [(label, str(value)) for label, value in facts if value not in (None, "", {}, [])]
 
 
-def _describe_charges(scale: object) -> str:
+def _describe_charges(scale: object, asked: object) -> str:
     if not isinstance(scale, (int, float)) or not np.isfinite(scale):
         return "" if scale is None else str(scale)
-    return "full (not scaled)" if scale == 1 else f"scaled by {scale:.4g}"
+    rule = " (1/n of the solvent)" if asked == "ecc" else ""
+    return "full, not scaled" if scale == 1 else f"scaled by {scale:.4g}{rule}"
 
 
 def list_concentrations(

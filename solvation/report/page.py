@@ -172,7 +172,7 @@ def render_report(
         unsettled=table.list_unsettled(quantities),
         made=overview.list_provenance(made),
         recipe=recipe_text,
-        is_run=manifest is not None,
+        is_run=tree.attrs.get("kind", "run") == "run",
         analyzers=_list_analyzers(tree),
     )
 
@@ -268,16 +268,9 @@ def _draw_speciation(speciation: xr.Dataset) -> list[str]:
 
 
 def _read_stages(thermo: xr.Dataset) -> list[figures.Stage]:
-    """Read the stages of the first replica: name, start and end in ps."""
-    stages: Any = json.loads(str(thermo.attrs.get("stages", "[]")))
-    if isinstance(stages, dict):
-        stages = next(iter(stages.values()), [])
-    return [
-        (str(s["stage"]), float(s["start"]), float(s["end"]))
-        if isinstance(s, dict)
-        else (str(s[0]), float(s[1]), float(s[2]))
-        for s in stages
-    ]
+    """Read the stages of the first replica: name, begin and end in ps."""
+    stages: dict[str, list[tuple[str, float, float]]] = json.loads(str(thermo.attrs["stages"]))
+    return [(name, float(begin), float(end)) for name, begin, end in next(iter(stages.values()))]
 
 
 def _list_analyzers(tree: xr.DataTree) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -80,20 +80,15 @@ def write_formula(formula: str, charge: str = "") -> str:
 
 
 def write_counts(text: str) -> str:
-    """Lower the counts after brackets and raise the charges in a running text.
+    """Lower the counts and raise the charges that follow brackets in a running text.
 
     Examples
     --------
     >>> write_counts("0.5 M Mg(TFSI)2 in DME, as [Mg(DME)3]2+")
     '0.5 M Mg(TFSI)₂ in DME, as [Mg(DME)₃]²⁺'
     """
-    text = re.sub(r"(?<=\])\d*[+-](?![\w])", lambda m: m[0].translate(SUPERSCRIPT), text)
-    text = re.sub(r"(?<=[\])])\d+", lambda m: m[0].translate(SUBSCRIPT), text)
-    return re.sub(
-        r"\b(Mg|Ca|Zn|Li|Na|K|TFSI)(\d?[+-])(?!\w)",
-        lambda m: m[1] + m[2].translate(SUPERSCRIPT),
-        text,
-    )
+    text = re.sub(r"(?<=\])\d*[+-](?!\w)", lambda m: m[0].translate(SUPERSCRIPT), text)
+    return re.sub(r"(?<=[\])])\d+", lambda m: m[0].translate(SUBSCRIPT), text)
 
 
 def write_pair(pair: str) -> str:
