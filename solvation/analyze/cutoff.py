@@ -79,10 +79,10 @@ def find_cutoff(counts: PairCounts, *, limit: float = float("inf")) -> Cutoff:
     -----
     g(r) is smoothed with a Gaussian of `SMOOTHING`. The first peak is the first local maximum
     that stands four Poisson errors above the valley behind it, which must fall below 0.8 of it; it
-    may be lower than 1, as for a donor that seldom wins. The minimum is the lowest point before
-    g(r) rises again by three Poisson errors and 0.05; of the stretch around it that is as low
-    within one Poisson error, the middle. The plateau is the range around it in which the
-    running number stays within half a percent of its value there.
+    may be lower than 1, as for a donor that seldom wins. The valley ends where g(r) has risen by
+    three Poisson errors and 0.05; its first minimum is the first one that is as low as its lowest
+    point within two Poisson errors. The plateau is the range around the minimum in which the
+    running number stays within half a percent, and its middle is the cutoff.
     """
     r, g, running = counts.result()
     sigma = SMOOTHING / counts.width
@@ -108,20 +108,17 @@ def find_cutoff(counts: PairCounts, *, limit: float = float("inf")) -> Cutoff:
             none, first_peak=position, note=f"g(r) has no minimum within {r[-1]:.1f} Å"
         )
     edges = (np.arange(len(r)) + 1) * counts.width
-    value = float(0.5 * (r[lowest[0]] + r[lowest[1]]))
-    level = float(np.interp(value, edges, running))
-    inside = np.abs(running - level) <= 0.005 * level
-    middle = int(np.clip(np.searchsorted(edges, value), 0, len(r) - 1))
-    low, high = middle, middle
+    inside = np.abs(running - running[lowest]) <= 0.005 * running[lowest]
+    low = high = lowest
     while low > 0 and inside[low - 1]:
         low -= 1
     while high < len(r) - 1 and inside[high + 1]:
         high += 1
-    shallow = smooth[lowest[0]] > 0.5 * smooth[peak]
+    shallow = bool(smooth[lowest] > 0.5 * smooth[peak])
     return Cutoff(
-        value=value,
-        low=float(min(edges[low], value)),
-        high=float(max(edges[high], value)),
+        value=float(0.5 * (edges[low] + edges[high])),
+        low=float(edges[low]),
+        high=float(edges[high]),
         first_peak=position,
         defined=not shallow,
         source="first minimum",
@@ -146,20 +143,19 @@ def _find_peak(smooth: Floats, noise: Floats) -> int | None:
     return None
 
 
-def _find_minimum(smooth: Floats, noise: Floats, peak: int) -> tuple[int, int] | None:
-    """Return the first and last bin of the lowest stretch behind a peak, or None."""
+def _find_minimum(smooth: Floats, noise: Floats, peak: int) -> int | None:
+    """Return the bin of the first minimum behind a peak, or None."""
     best = peak
     for i in range(peak + 1, len(smooth)):
         if smooth[i] < smooth[best]:
             best = i
         elif smooth[i] > smooth[best] + max(0.05, 3.0 * noise[i]):
-            level = smooth[best] + noise[best]
-            first = last = best
-            while smooth[last + 1] <= level:
-                last += 1
-            while smooth[first - 1] <= level:
-                first -= 1
-            return first, last
+            first = peak
+            while smooth[first] > smooth[best] + 2.0 * noise[best]:
+                first += 1
+            while smooth[first + 1] < smooth[first]:
+                first += 1
+            return first
     return None
 
 

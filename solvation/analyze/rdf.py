@@ -127,7 +127,7 @@ class PairCounts:
     @property
     def r(self) -> Floats:
         """Middles of the bins in Å."""
-        return (np.arange(len(self.counts)) + 0.5) * self.width
+        return (np.arange(len(self.counts), dtype=np.float64) + 0.5) * self.width
 
     @property
     def expected(self) -> Floats:
@@ -141,7 +141,7 @@ class PairCounts:
         with np.errstate(invalid="ignore", divide="ignore"):
             g = np.where(self.expected > 0.0, self.counts / self.expected, 0.0)
         running = np.cumsum(self.counts) / max(len(self.a) * self.n_frames, 1)
-        return self.r, g.astype(np.float64), running.astype(np.float64)
+        return self.r, np.asarray(g, dtype=np.float64), np.asarray(running, dtype=np.float64)
 
 
 def find_first_peak(counts: PairCounts, near: float) -> float:

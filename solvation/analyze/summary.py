@@ -26,6 +26,10 @@ _FEWEST_SAMPLES = 10.0
 """Independent samples below which a transport coefficient is not converged."""
 
 
+_BIN = 0.025
+"""Å: no cutoff is known better than a bin of g(r)."""
+
+
 def summarize_tree(
     scene: Scene,
     tree: xr.DataTree,
@@ -113,7 +117,7 @@ def _summarize_rdf(
             error, note = 0.0, "given by the user"
         elif math.isfinite(width):
             # Anywhere on the plateau is as good: the error is that of a uniform distribution.
-            error = max(width, 0.0) / math.sqrt(12.0)
+            error = max(width, _BIN) / math.sqrt(12.0)
             note = f"plateau {cutoff.low:.2f} to {cutoff.high:.2f} Å"
         rows.append(
             Quantity(name=f"{name}.cutoff", value=cutoff.value, stderr=error, unit="Å", note=note)
