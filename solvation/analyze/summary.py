@@ -57,7 +57,7 @@ def summarize_tree(
     return [
         *_summarize_density(nodes["density"]),
         *_summarize_rdf(nodes["rdf"], cutoffs),
-        *_summarize_coordination(scene, nodes["coordination"], memory),
+        *_summarize_coordination(scene, nodes["coordination"], cutoffs, memory),
         *_summarize_speciation(scene, nodes["speciation"], memory),
         *_summarize_shells(nodes["shells"], memory),
         *_summarize_residence(nodes["residence"], memory),
@@ -126,12 +126,19 @@ def _summarize_rdf(
 
 
 def _summarize_coordination(
-    scene: Scene, node: xr.Dataset, memory: Mapping[str, Memory]
+    scene: Scene,
+    node: xr.Dataset,
+    cutoffs: Mapping[tuple[str, str], Cutoff],
+    memory: Mapping[str, Memory],
 ) -> list[Quantity]:
     rows = []
     for i, pair in enumerate(str(p) for p in node["pair"].values):
         cation, _, site = pair.partition("-")
         status, events, note = _judge([memory[f"{cation}-{scene.find_site(site).species}"]])
+        cutoff = cutoffs[cation, site]
+        if not cutoff.defined:
+            radius = f"no first shell in g(r), counted within {cutoff.value:.2f} Å"
+            note = f"{radius}; {note}" if note else radius
         rows.append(
             Quantity(
                 name=f"coordination.{pair}", value=float(node["number"].values[i]),
