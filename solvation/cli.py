@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from solvation.display import open_display, show_quantities, show_table
 from solvation.errors import RecipeError, SolvationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from solvation.pipeline import Event, Run, StageName
-    from solvation.results import Quantity
+    from solvation.pipeline import Run, StageName
 
 __all__ = ["app", "main"]
 
@@ -69,23 +69,27 @@ RecipeArgument = Annotated[
     ),
 ]
 OutputOption = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Run folder [default: runs/<name>].", metavar="DIR")
+    Path | None,
+    typer.Option("--output", "-o", help="Run folder [default: runs/<name>].", metavar="DIR"),
 ]
 ProfileOption = Annotated[
     Profile | None,
-    typer.Option(help="quick: minutes, shows the road; standard: structure; production: transport."),
+    typer.Option(
+        help="quick: minutes, shows the road; standard: structure; production: transport."
+    ),
 ]
 PlatformOption = Annotated[
     str, typer.Option(help="auto, CUDA, HIP, OpenCL, CPU or Reference.", metavar="PLATFORM")
 ]
 ReplicasOption = Annotated[
-    int | None, typer.Option(min=1, help="Independent runs, from different starts in turn.", metavar="N")
+    int | None,
+    typer.Option(min=1, help="Independent runs, from different starts in turn.", metavar="N"),
 ]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
-        help='Change one key of the recipe, e.g. box.cations=24 or conditions.temperature="60 degC".',
+        help="Change one key of the recipe, e.g. box.cations=24 or protocol.seed=7.",
         metavar="KEY=VALUE",
     ),
 ]
@@ -152,11 +156,14 @@ def simulate_command(
 @app.command("analyze")
 def analyze_command(
     recipe: Annotated[
-        str | None, typer.Argument(help="A run folder or recipe; none with --topology.", metavar="RECIPE")
+        str | None,
+        typer.Argument(help="A run folder or recipe; none with --topology.", metavar="RECIPE"),
     ] = None,
     topology: Annotated[
         Path | None,
-        typer.Option(help="Topology with bonds: LAMMPS data, PDB, TPR, PRMTOP, ...", metavar="FILE"),
+        typer.Option(
+            help="Topology with bonds: LAMMPS data, PDB, TPR, PRMTOP, ...", metavar="FILE"
+        ),
     ] = None,
     trajectory: Annotated[
         list[Path] | None,
@@ -173,7 +180,8 @@ def analyze_command(
         list[str] | None, typer.Option(help="Name and selection of a solvent.", metavar="NAME=SEL")
     ] = None,
     charge: Annotated[
-        list[str] | None, typer.Option(help="Formal charge of a species, e.g. Mg=2.", metavar="NAME=Q")
+        list[str] | None,
+        typer.Option(help="Formal charge of a species, e.g. Mg=2.", metavar="NAME=Q"),
     ] = None,
     cutoff: Annotated[
         list[str] | None,
@@ -184,7 +192,9 @@ def analyze_command(
     ] = None,
     box: Annotated[
         str | None,
-        typer.Option(help='Box in angstrom and degrees: "A B C [alpha beta gamma]".', metavar="BOX"),
+        typer.Option(
+            help='Box in angstrom and degrees: "A B C [alpha beta gamma]".', metavar="BOX"
+        ),
     ] = None,
     temperature: Annotated[
         str | None, typer.Option(help='Temperature, e.g. "298.15 K".', metavar="T")
@@ -204,7 +214,9 @@ def analyze_command(
     """
     with _guard():
         if (recipe is None) == (topology is None):
-            raise RecipeError("give either a run folder or --topology with --trajectory, one of the two")
+            raise RecipeError(
+                "give either a run folder or --topology with --trajectory, one of the two"
+            )
         if recipe is not None:
             if trajectory:
                 raise RecipeError("--trajectory goes with --topology, not with a run folder")
@@ -217,7 +229,7 @@ def analyze_command(
         from solvation.units import parse_quantity
 
         target = output or Path("runs") / f"{topology.resolve().parent.name}-analysis"
-        with _display(as_json) as listen:
+        with open_display(as_json) as listen:
             run = analyze_trajectory(
                 topology,
                 trajectory,
@@ -225,7 +237,9 @@ def analyze_command(
                 cation=cation,
                 anion=anion,
                 solvent=_pairs("solvent", solvent),
-                charges={key: _number("charge", text) for key, text in _pairs("charge", charge).items()},
+                charges={
+                    key: _number("charge", text) for key, text in _pairs("charge", charge).items()
+                },
                 cutoffs={
                     key: parse_quantity(text, "angstrom", name=f"--cutoff {key}")
                     for key, text in _pairs("cutoff", cutoff).items()
@@ -258,7 +272,7 @@ def show_command(
     """Print the summary of a finished run, or how far a running one is."""
     with _guard():
         from solvation.errors import WorkspaceError
-        from solvation.pipeline import Run, open_results
+        from solvation.pipeline import open_results
         from solvation.workspace import RunFolder
 
         folder = RunFolder(path=directory)
@@ -278,7 +292,10 @@ def show_command(
             print(f"{stage:28} {entry['state']:8} {entry.get('wall_s', 0):10.1f} s")
         for log in sorted(directory.glob("simulate/*/log.csv")):
             last = log.read_text(encoding="utf-8").splitlines()[-1].split(",")
-            print(f"{log.parent.name}: {last[0]} {last[2]} ps, {last[5]} K, {last[7]} g/cm3, {last[8]} ns/day")
+            print(
+                f"{log.parent.name}: {last[0]} {last[2]} ps, {last[5]} K, {last[7]} g/cm3, "
+                f"{last[8]} ns/day"
+            )
 
 
 @app.command("systems")
@@ -298,7 +315,9 @@ def systems_command(
             if as_json:
                 import tomllib
 
-                values = tomllib.loads(experiment.read_text("utf-8")) if experiment.is_file() else {}
+                values = (
+                    tomllib.loads(experiment.read_text("utf-8")) if experiment.is_file() else {}
+                )
                 print(json.dumps({"recipe": recipe.to_dict(), "experiment": values}, indent=1))
                 return
             print(path.read_text(encoding="utf-8"))
@@ -310,7 +329,7 @@ def systems_command(
         if as_json:
             print(json.dumps([recipe.to_dict() for recipe in recipes], indent=1))
             return
-        _print_table(
+        show_table(
             ("name", "what"), [(recipe.name, recipe.title or recipe.name) for recipe in recipes]
         )
         print("\nsolvation systems NAME prints one; solvation run NAME runs it")
@@ -329,11 +348,14 @@ def forcefields_command(
         if name is None:
             fields = [load_forcefield(item) for item in list_forcefields()]
             if as_json:
-                rows = [{"name": f.name, "title": f.title, "coverage": list(f.coverage)} for f in fields]
+                rows = [
+                    {"name": f.name, "title": f.title, "coverage": list(f.coverage)} for f in fields
+                ]
                 print(json.dumps(rows, indent=1))
                 return
-            _print_table(
-                ("name", "what", "covers"), [(f.name, f.title, " ".join(f.coverage)) for f in fields]
+            show_table(
+                ("name", "what", "covers"),
+                [(f.name, f.title, " ".join(f.coverage)) for f in fields],
             )
             return
         field = load_forcefield(name)
@@ -343,13 +365,16 @@ def forcefields_command(
         print(f"{field.name}: {field.title}\n")
         print(f"mixing {field.mixing}; licence {field.licence}\n")
         species = [find_species(item) for item in field.coverage]
-        _print_table(("species", "charge", "what"), [(s.name, f"{s.charge:+d}", s.title) for s in species])
+        show_table(
+            ("species", "charge", "what"), [(s.name, f"{s.charge:+d}", s.title) for s in species]
+        )
         print(f"\n{(field.folder / 'card.toml').read_text(encoding='utf-8')}")
 
 
 def main() -> None:
     """Entry point: run the command line, with one line for whatever the user can mend."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    logging.getLogger("MDAnalysis").setLevel(logging.ERROR)
     if not sys.flags.dev_mode and not sys.warnoptions:
         warnings.simplefilter("ignore", DeprecationWarning)
     try:
@@ -397,7 +422,7 @@ def _run(
             output = output or (folder if is_run else None)
         loaded = load_recipe(source, settings=settings or ())
         stage: StageName = until.value
-        with _display(as_json) as listen:
+        with open_display(as_json) as listen:
             done = run(
                 loaded,
                 output,
@@ -422,81 +447,12 @@ def _finish(run: Run, strict: bool, as_json: bool) -> None:
     if as_json:
         print(run.folder.summary.read_text(encoding="utf-8"), end="")
     else:
-        _print_quantities(quantities)
+        show_quantities(quantities)
         if run.report.exists():
             print(f"\nreport: {run.report}")
     doubtful = sum(quantity.status == "not_converged" for quantity in quantities)
     if strict and doubtful:
         _fail(f"{doubtful} of {len(quantities)} quantities are not converged; run longer", 4)
-
-
-def _print_quantities(quantities: Sequence[Quantity]) -> None:
-    """Print the summary as a table."""
-    marks = {"ok": "", "bound": "bound", "not_converged": "not converged", "undefined": "undefined"}
-    _print_table(
-        ("quantity", "value", "status"),
-        [(quantity.name, quantity.text(), marks[quantity.status]) for quantity in quantities],
-    )
-    if any(quantity.status == "not_converged" for quantity in quantities):
-        print("\nnot converged: the run is too short to know; the reasons are in the report")
-
-
-def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print aligned columns; colours and wrapping only on a terminal."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in header:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, markup=False, width=140)
-    console.print(table)
-
-
-@contextmanager
-def _display(as_json: bool) -> Iterator[Callable[[Event], None]]:
-    """Show progress on standard error: bars on a terminal, now and then a line elsewhere."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True, highlight=False)
-    if as_json or not console.is_terminal:
-        yield _lines(quiet=as_json)
-        return
-    tasks: dict[str, TaskID] = {}
-    with Progress(
-        TextColumn("{task.fields[stage]:8}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.percentage:3.0f} %"),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}"),
-        console=console,
-    ) as bars:
-
-        def listen(event: Event) -> None:
-            if event.stage not in tasks:
-                tasks[event.stage] = bars.add_task("", total=1.0, stage=event.stage)
-            bars.update(tasks[event.stage], completed=event.done, description=event.text)
-
-        yield listen
-
-
-def _lines(*, quiet: bool) -> Callable[[Event], None]:
-    """Print one line per ten percent of a stage, for logs of batch jobs."""
-    seen: dict[str, int] = {}
-
-    def listen(event: Event) -> None:
-        tenth = int(event.done * 10)
-        if not quiet and seen.get(event.stage) != tenth:
-            seen[event.stage] = tenth
-            print(f"{event.stage:8} {100 * event.done:3.0f} %  {event.text}", file=sys.stderr, flush=True)
-
-    return listen
 
 
 @contextmanager

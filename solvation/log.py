@@ -72,7 +72,9 @@ def read_log(path: Path) -> Log:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
-        raise WorkspaceError(f"cannot read {path}: {error.strerror}; run `solvation simulate` first") from error
+        raise WorkspaceError(
+            f"cannot read {path}: {error.strerror}; run `solvation simulate` first"
+        ) from error
     if not lines or lines[0] + "\n" != LOG_HEADER:
         raise WorkspaceError(f"{path} is not a log of this version; run this replica again")
     rows = [line.split(",") for line in lines[1:]]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from solvation.errors import RecipeError, WorkspaceError
-from solvation.library import find_forcefield, find_system
+from solvation.inputs import hash_build, hash_simulation, hash_text, list_differences
+from solvation.library import find_system
 from solvation.log import read_log
 from solvation.recipe import Recipe, load_recipe
 from solvation.results import (
@@ -37,10 +36,6 @@ _LOG = logging.getLogger(__name__)
 
 StageName = Literal["build", "simulate", "analyze", "report"]
 """The four stages, in order."""
-
-_FREE_KEYS = ("title", "note", "protocol.production_time", "protocol.replicas",
-              "protocol.checkpoint_interval", "protocol.profile")  # fmt: skip
-"""What may change between two runs into one folder: a run can be made longer or wider."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +134,9 @@ def run(
     'g/cm3'
     """
     if until not in get_args(StageName):
-        raise RecipeError(f'stage "{until}" is not known; choose one of {", ".join(get_args(StageName))}')
+        raise RecipeError(
+            f'stage "{until}" is not known; choose one of {", ".join(get_args(StageName))}'
+        )
     loaded = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     if replicas is not None:
         loaded = _set_replicas(loaded, replicas)
@@ -172,7 +169,9 @@ def open_results(path: str | Path) -> Run:
     """
     folder = RunFolder(path=Path(path))
     if not folder.summary.exists():
-        raise WorkspaceError(f"{path} holds no summary.json; run `solvation run` or `analyze` first")
+        raise WorkspaceError(
+            f"{path} holds no summary.json; run `solvation run` or `analyze` first"
+        )
     return Run(folder=folder)
 
 
@@ -219,7 +218,7 @@ def analyze_trajectory(
     scene = open_scene(topology, list(trajectories), temperature=temperature, **choices)
     folder = open_run(path)
     with folder.lock():
-        inputs = _hash([str(topology), *map(str, trajectories), repr(cutoffs), repr(choices)])
+        inputs = hash_text([str(topology), *map(str, trajectories), repr(cutoffs), repr(choices)])
         name = Path(topology).resolve().parent.name or Path(topology).stem
         folder.update_manifest(
             schema=1, name=name, command=command, created=_now(), versions=dict(collect_versions())
@@ -252,7 +251,7 @@ def _claim(folder: RunFolder, recipe: Recipe, *, command: str | None, path: str 
     """Make the folder this recipe's, or refuse when it is another's."""
     if folder.recipe.exists():
         there = load_recipe(folder.recipe)
-        changed = _differences(there.to_dict(), recipe.to_dict())
+        changed = list_differences(there.to_dict(), recipe.to_dict())
         if changed:
             raise WorkspaceError(
                 f"{folder.path} holds another run ({changed[0]}); choose another folder with -o, "
@@ -276,7 +275,7 @@ def _build(folder: RunFolder, recipe: Recipe, progress: Callable[[Event], None] 
     from solvation.simulate.protocol import make_plan
 
     plan = make_plan(recipe)
-    inputs = _hash_build(recipe)
+    inputs = hash_build(recipe)
     starts = list(dict.fromkeys(replica.start for replica in plan.replicas))
     for number, start in enumerate(starts):
         target = folder.build(start)
@@ -310,7 +309,7 @@ def _simulate(
     """Do the simulate stage for every replica that is not finished."""
     from solvation.simulate.dynamics import run_replica
 
-    inputs = _hash_simulation(recipe)
+    inputs = hash_simulation(recipe)
     length = recipe.protocol.production_time
     for number, item in enumerate(plan.replicas):
 
@@ -319,7 +318,7 @@ def _simulate(
             _tell(progress, "simulate", share, _describe(tick))
 
         key = f"simulate/{item.name}"
-        whole = _hash([inputs, str(length)])
+        whole = hash_text([inputs, str(length)])
         if folder.is_done(key, whole) and (folder.simulate(item.name) / "trajectory.xtc").exists():
             continue
         with folder.record_stage(key, whole):
@@ -361,8 +360,10 @@ def _analyze(
     trajectories = [folder.simulate(name) / "trajectory.xtc" for name in names]
     sizes = [f"{path.stat().st_size}" for path in trajectories if path.exists()]
     if len(sizes) < len(names):
-        raise WorkspaceError(f"{folder.path} has no complete trajectory; run `solvation simulate` first")
-    inputs = _hash([_hash_simulation(recipe), *sizes, collect_versions()["solvation"]])
+        raise WorkspaceError(
+            f"{folder.path} has no complete trajectory; run `solvation simulate` first"
+        )
+    inputs = hash_text([hash_simulation(recipe), *sizes, collect_versions()["solvation"]])
     if folder.is_done("analyze", inputs) and folder.results.exists() and folder.summary.exists():
         return
     audit = load_audit(folder.build(plan.replicas[0].start))
@@ -370,7 +371,9 @@ def _analyze(
     with folder.record_stage("analyze", inputs):
         _tell(progress, "analyze", 0.0, "reading the topology")
         scene = open_scene(
-            folder.build(plan.replicas[0].start) / "topology.pdb", trajectories, temperature=temperature
+            folder.build(plan.replicas[0].start) / "topology.pdb",
+            trajectories,
+            temperature=temperature,
         )
         tree, quantities = analyze_scene(
             scene,
@@ -385,18 +388,21 @@ def _analyze(
         model = {"forcefield": audit["forcefield"], "charge_scale": audit["charge_scale"]}
         tree.attrs.update(name=recipe.name, title=recipe.title, kind="run", **model)
         tree.attrs["recipe_hash"] = recipe.hash
-        others = [quantity for quantity in quantities if quantity.name != "density"]
+        known = {"density", *(item.name for item in reached)}
+        others = [quantity for quantity in quantities if quantity.name not in known]
         save_results(tree, folder.results)
-        save_summary([density, *reached, *others], folder.summary, recipe=recipe.name, extra={"model": model})
-        folder.update_manifest(
-            composition={"reached": {item.name: item.value for item in reached}}
+        save_summary(
+            [density, *reached, *others], folder.summary, recipe=recipe.name, extra={"model": model}
         )
+        folder.update_manifest(composition={"reached": {item.name: item.value for item in reached}})
     _tell(progress, "analyze", 1.0, f"{len(others) + len(reached) + 1} quantities")
 
 
 def _report(folder: RunFolder, recipe: Recipe, progress: Callable[[Event], None] | None) -> None:
     """Do the report stage; it is cheap and always done, so that it is never stale."""
-    inputs = _hash([folder.summary.read_text(encoding="utf-8"), collect_versions()["solvation"]])
+    inputs = hash_text(
+        [folder.summary.read_text(encoding="utf-8"), collect_versions()["solvation"]]
+    )
     with folder.record_stage("report", inputs):
         _write_page(folder, recipe=recipe, progress=progress)
 
@@ -445,47 +451,17 @@ def _set_replicas(recipe: Recipe, number: int) -> Recipe:
     return parse_recipe(data, where=f"recipe {recipe.name}")
 
 
-def _hash_build(recipe: Recipe) -> str:
-    """Hash of everything that decides the boxes."""
-    data = recipe.to_dict()
-    protocol = data.get("protocol", {})
-    kept = {key: protocol.get(key) for key in ("seed", "hydrogen_mass")}
-    field = find_forcefield(recipe.model.forcefield)
-    files = [path.read_text(encoding="utf-8") for path in sorted(field.glob("*")) if path.is_file()]
-    parts = [json.dumps(data.get(key), sort_keys=True) for key in ("salt", "solvent", "model", "box")]
-    return _hash([*parts, json.dumps(kept), *files])
-
-
-def _hash_simulation(recipe: Recipe) -> str:
-    """Hash of everything that decides a trajectory, but not how long it is."""
-    data = recipe.to_dict()
-    for key in _FREE_KEYS:
-        table, _, name = key.rpartition(".")
-        (data.get(table, {}) if table else data).pop(name, None)
-    return _hash([json.dumps(data, sort_keys=True), _hash_build(recipe)])
-
-
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """List what differs between two recipes and may not."""
-    found = []
-    for key in dict.fromkeys([*old, *new]):
-        name = f"{prefix}{key}"
-        a, b = old.get(key), new.get(key)
-        if name in _FREE_KEYS or a == b:
-            continue
-        if isinstance(a, dict) and isinstance(b, dict):
-            found += _differences(a, b, f"{name}.")
-        else:
-            found.append(f"{name} is {a} there, {b} here")
-    return found
-
-
 def _describe(tick: Tick) -> str:
     """Put a tick in words."""
-    left = f"{tick.remaining / 3600:.1f} h" if tick.remaining > 5400 else f"{tick.remaining / 60:.1f} min"
+    left = (
+        f"{tick.remaining / 3600:.1f} h"
+        if tick.remaining > 5400
+        else f"{tick.remaining / 60:.1f} min"
+    )
     return (
-        f"{tick.replica} {tick.stage} {tick.time:.4g}/{tick.time_total:.4g} ps · {tick.speed:.3g} ns/day · "
-        f"{left} left · {tick.density:.3f} g/cm3 · {tick.temperature:.0f} K"
+        f"{tick.replica} {tick.stage} {tick.time:.4g}/{tick.time_total:.4g} ps · "
+        f"{tick.speed:.3g} ns/day · {left} left · "
+        f"{tick.density:.3f} g/cm3 · {tick.temperature:.0f} K"
     )
 
 
@@ -511,11 +487,6 @@ def _as_node(dataset: xr.Dataset) -> xr.DataTree:
     import xarray as xr
 
     return xr.DataTree(dataset)
-
-
-def _hash(parts: Sequence[str]) -> str:
-    """Hash text to sixteen hex digits."""
-    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
 
 
 def _now() -> str:

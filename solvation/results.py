@@ -107,7 +107,9 @@ def save_results(tree: xr.DataTree, path: Path) -> None:
         tree.to_netcdf(partial, engine="h5netcdf")
         partial.replace(path)
     except OSError as error:
-        raise WorkspaceError(f"cannot write {path}: {error}; choose another folder with -o") from error
+        raise WorkspaceError(
+            f"cannot write {path}: {error}; choose another folder with -o"
+        ) from error
 
 
 def load_results(path: Path) -> xr.DataTree:
@@ -124,11 +126,17 @@ def load_results(path: Path) -> xr.DataTree:
         with xr.open_datatree(path, engine="h5netcdf") as tree:
             return tree.load()
     except (OSError, ValueError) as error:
-        raise WorkspaceError(f"cannot read {path}: {error}; run `solvation analyze` again") from error
+        raise WorkspaceError(
+            f"cannot read {path}: {error}; run `solvation analyze` again"
+        ) from error
 
 
 def save_summary(
-    quantities: Iterable[Quantity], path: Path, *, recipe: str, extra: Mapping[str, Any] | None = None
+    quantities: Iterable[Quantity],
+    path: Path,
+    *,
+    recipe: str,
+    extra: Mapping[str, Any] | None = None,
 ) -> None:
     """Write ``summary.json``, complete or not at all.
 
@@ -153,10 +161,14 @@ def save_summary(
     document = {"schema": SCHEMA, "recipe": recipe, **(extra or {}), "quantities": rows}
     partial = path.with_name(path.name + ".partial")
     try:
-        partial.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        partial.write_text(
+            json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
         partial.replace(path)
     except OSError as error:
-        raise WorkspaceError(f"cannot write {path}: {error}; choose another folder with -o") from error
+        raise WorkspaceError(
+            f"cannot write {path}: {error}; choose another folder with -o"
+        ) from error
 
 
 def load_summary(path: Path) -> tuple[dict[str, Any], Sequence[Quantity]]:
@@ -173,5 +185,7 @@ def load_summary(path: Path) -> tuple[dict[str, Any], Sequence[Quantity]]:
             raise ValueError(f"schema {document['schema']}, expected {SCHEMA}")
         quantities = tuple(Quantity(**row) for row in document.pop("quantities"))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WorkspaceError(f"cannot read {path}: {error}; run `solvation analyze` again") from error
+        raise WorkspaceError(
+            f"cannot read {path}: {error}; run `solvation analyze` again"
+        ) from error
     return document, quantities

@@ -67,7 +67,9 @@ def parse_quantity(text: object, unit: str, *, name: str = "value") -> float:
             return float(text)
         raise UnitError(f'{name} = {text} has no unit; write it as "{text} {_short(unit)}"')
     if not isinstance(text, str) or not text.strip():
-        raise UnitError(f'{name} = {text!r} is not a value with a unit; write e.g. "1 {_short(unit)}"')
+        raise UnitError(
+            f'{name} = {text!r} is not a value with a unit; write e.g. "1 {_short(unit)}"'
+        )
     registry = _registry()
     head, _, tail = text.strip().partition(" ")
     try:
@@ -76,8 +78,15 @@ def parse_quantity(text: object, unit: str, *, name: str = "value") -> float:
         try:
             quantity = registry.Quantity(text)
         except Exception as error:
-            raise UnitError(f'{name} = "{text}" is not understood; write e.g. "1 {_short(unit)}"') from error
-    except (pint.UndefinedUnitError, pint.DefinitionSyntaxError, AttributeError, TypeError) as error:
+            raise UnitError(
+                f'{name} = "{text}" is not understood; write e.g. "1 {_short(unit)}"'
+            ) from error
+    except (
+        pint.UndefinedUnitError,
+        pint.DefinitionSyntaxError,
+        AttributeError,
+        TypeError,
+    ) as error:
         raise UnitError(
             f'{name} = "{text}": unit "{tail}" is not known; write e.g. "1 {_short(unit)}"'
         ) from error

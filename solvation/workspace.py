@@ -97,7 +97,9 @@ class RunFolder:
         document = self.read_manifest()
         for key, value in changes.items():
             old = document.get(key)
-            document[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
+            document[key] = (
+                {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
+            )
         write_atomic(self.manifest, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
         return document
 
@@ -115,9 +117,11 @@ class RunFolder:
             "started": started.isoformat(timespec="seconds"),
             "wall_s": self.read_manifest().get("stages", {}).get(stage, {}).get("wall_s", 0.0),
         }
-        before = entry["wall_s"] if self.read_manifest().get("stages", {}).get(stage, {}).get(
-            "inputs"
-        ) == inputs else 0.0
+        before = (
+            entry["wall_s"]
+            if self.read_manifest().get("stages", {}).get(stage, {}).get("inputs") == inputs
+            else 0.0
+        )
         self.update_manifest(stages={stage: {**entry, "state": "running"}})
         state = "failed"
         try:
@@ -145,7 +149,8 @@ class RunFolder:
             except OSError as error:
                 owner = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
                 raise WorkspaceError(
-                    f"{self.path} is in use by process {owner}; wait for it, or choose another folder with -o"
+                    f"{self.path} is in use by process {owner}; wait for it, or choose another "
+                    "folder with -o"
                 ) from error
             os.ftruncate(handle, 0)
             os.write(handle, f"{os.getpid()}\n".encode())
@@ -170,7 +175,9 @@ def open_run(path: str | Path) -> RunFolder:
         probe.unlink()
     except OSError as error:
         reason = error.strerror or str(error)
-        raise WorkspaceError(f"cannot write in {folder}: {reason}; choose another folder with -o") from error
+        raise WorkspaceError(
+            f"cannot write in {folder}: {reason}; choose another folder with -o"
+        ) from error
     return RunFolder(path=folder)
 
 

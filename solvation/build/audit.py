@@ -46,13 +46,14 @@ def audit_system(prepared: Prepared) -> dict[str, Any]:
     charge = sum(_charges(prepared))
     if abs(charge) > _CHARGE_TOLERANCE:
         raise AuditError(
-            f"the box carries {charge:+.4f} e; the force field's charges do not add up to the formal ones"
+            f"the box carries {charge:+.4f} e: charges of the force field do not add up to the "
+            "formal ones; mend the force field"
         )
     closest = _find_closest(prepared)
     if closest < _CLASH:
         raise AuditError(
-            f"molecules overlap: two atoms are {closest:.2f} angstrom apart; build again with another "
-            "protocol.seed"
+            f"molecules overlap: two atoms are {closest:.2f} angstrom apart; build again with "
+            "another protocol.seed"
         )
     context = openmm.Context(
         prepared.system,
@@ -63,7 +64,9 @@ def audit_system(prepared: Prepared) -> dict[str, Any]:
     energies = read_energies(context)
     for name, energy in energies.items():
         if not math.isfinite(energy):
-            raise AuditError(f"the {name} energy is {energy}; build again with another protocol.seed")
+            raise AuditError(
+                f"the {name} energy is {energy}; build again with another protocol.seed"
+            )
     counts: dict[str, int] = {}
     for residue in prepared.topology.residues():
         counts[residue.name] = counts.get(residue.name, 0) + 1
@@ -99,7 +102,7 @@ def _find_closest(prepared: Prepared) -> float:
     """Smallest distance between atoms of different molecules, in Å; infinity above 3."""
     owner = np.array([atom.residue.index for atom in prepared.topology.atoms()])
     wrapped: NDArray[np.float64] = np.mod(prepared.positions, prepared.edge)
-    tree = cKDTree(wrapped, boxsize=prepared.edge)
+    tree = cKDTree(wrapped, boxsize=np.full(3, prepared.edge))
     pairs = tree.query_pairs(3.0, output_type="ndarray")
     pairs = pairs[owner[pairs[:, 0]] != owner[pairs[:, 1]]]
     if not len(pairs):

@@ -77,16 +77,16 @@ def compose(recipe: Recipe) -> Composition:
     cations: dict[str, int] = {}
     anions: dict[str, int] = {}
     for salt in recipe.salt:
-        for side, species, number in zip(
-            (cations, anions), salt.ions, salt.stoichiometry, strict=True
-        ):
-            side[species.name] = side.get(species.name, 0) + number * units[salt.formula]
+        for side, ion, number in zip((cations, anions), salt.ions, salt.stoichiometry, strict=True):
+            side[ion.name] = side.get(ion.name, 0) + number * units[salt.formula]
     molecules = {name: max(1, round(moles * scale)) for name, moles in amounts.items()}
     counts = {**cations, **anions, **molecules}
     species = _all_species(recipe)
     charge = sum(species[name].charge * number for name, number in counts.items())
     if charge:
-        raise RecipeError(f"recipe {recipe.name}: the box would carry {charge:+d} e; check the salts")
+        raise RecipeError(
+            f"recipe {recipe.name}: the box would carry {charge:+d} e; check the salts"
+        )
     composition = Composition(
         counts=counts,
         salts=units,
@@ -160,9 +160,7 @@ def _solvent_moles(recipe: Recipe) -> dict[str, float]:
     return {name: amount / total for name, amount in moles.items()}
 
 
-def _salt_moles(
-    recipe: Recipe, solvents: Mapping[str, float]
-) -> tuple[dict[str, float], float]:
+def _salt_moles(recipe: Recipe, solvents: Mapping[str, float]) -> tuple[dict[str, float], float]:
     """Moles of each salt, and the moles of solvent that go with them."""
     if not recipe.salt:
         return {}, 1.0
@@ -194,8 +192,8 @@ def _salt_moles(
     )
     if ions >= liter:
         raise RecipeError(
-            f"recipe {recipe.name}: the ions alone would fill {100 * ions / liter:.0f} % of the volume; "
-            "lower the concentration"
+            f"recipe {recipe.name}: the ions alone would fill {100 * ions / liter:.0f} % of the "
+            "volume; lower the concentration"
         )
     each = sum(share * _volume(species[name]) for name, share in solvents.items())
     return moles, (liter - ions) / each
@@ -216,7 +214,9 @@ def _scale(recipe: Recipe, salts: Mapping[str, float], solvents: Mapping[str, fl
     if recipe.box.atoms is not None:
         return recipe.box.atoms / sum(amount * kind.n_atoms for amount, kind in per_unit)
     if recipe.box.edge is not None:
-        return recipe.box.edge.magnitude**3 / sum(amount * _volume(kind) for amount, kind in per_unit)
+        return recipe.box.edge.magnitude**3 / sum(
+            amount * _volume(kind) for amount, kind in per_unit
+        )
     raise RecipeError(f"recipe {recipe.name}: [box] is empty; give cations, atoms or edge")
 
 
@@ -240,7 +240,7 @@ def _check_edge(recipe: Recipe, composition: Composition) -> None:
         else f"the box to an edge of at least {needed:.1f} angstrom"
     )
     raise RecipeError(
-        f"recipe {recipe.name}: the box ({composition.edge:.1f} angstrom, {composition.n_molecules} "
-        f"molecules) is too small for the cutoff of {recipe.model.cutoff}: raise {larger}, "
-        "or lower model.cutoff"
+        f"recipe {recipe.name}: the box ({composition.edge:.1f} angstrom, "
+        f"{composition.n_molecules} molecules) is too small for the cutoff of "
+        f"{recipe.model.cutoff}: raise {larger}, or lower model.cutoff"
     )

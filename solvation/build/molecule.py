@@ -21,7 +21,15 @@ if TYPE_CHECKING:
 
     from solvation.library import Species
 
-__all__ = ["SHELLS", "Cluster", "Molecule", "Shell", "embed_cluster", "embed_molecule", "pick_donors"]
+__all__ = [
+    "SHELLS",
+    "Cluster",
+    "Molecule",
+    "Shell",
+    "embed_cluster",
+    "embed_molecule",
+    "pick_donors",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,12 +117,14 @@ def embed_molecule(species: Species, *, seed: int) -> Molecule:
     if len(elements) == 1:
         positions = np.zeros((1, 3))
     else:
-        parameters = rdDistGeom.ETKDGv3()
+        parameters: Any = rdDistGeom.ETKDGv3()
         parameters.randomSeed = seed
         if rdDistGeom.EmbedMolecule(mol, parameters) < 0:
             parameters.useRandomCoords = True
             if rdDistGeom.EmbedMolecule(mol, parameters) < 0:
-                raise PackingError(f"{species.name}: no shape found for {species.smiles}; check the SMILES")
+                raise PackingError(
+                    f"{species.name}: no shape found for {species.smiles}; check the SMILES"
+                )
         positions = np.array(mol.GetConformer().GetPositions(), dtype=float)
         positions -= positions.mean(axis=0)
     return Molecule(name=species.name, elements=elements, bonds=bonds, positions=positions)
@@ -181,7 +191,7 @@ def embed_cluster(
         bounds = rdDistGeom.GetMoleculeBoundsMatrix(mol)
         _bound_complex(bounds, starts=starts, donors=donors, distance=distance)
         DoTriangleSmoothing(bounds)
-        parameters = rdDistGeom.EmbedParameters()
+        parameters: Any = rdDistGeom.EmbedParameters()
         parameters.randomSeed = seed
         parameters.useRandomCoords = True
         parameters.maxIterations = 50

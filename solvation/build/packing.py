@@ -43,7 +43,7 @@ _LOG = logging.getLogger(__name__)
 _TOLERANCE = 2.0
 """Smallest distance between atoms of different bodies, in Å."""
 _SPARE = 1.04
-"""Linear stretch of the first box: dense liquids are packed thinner and compressed by the barostat."""
+"""Linear stretch of the first box: a liquid is packed thinner, and the barostat compresses it."""
 _MAX_SHAPES = 8
 """Different embeddings of one kind of cluster."""
 
@@ -76,11 +76,13 @@ def arrange(
     left = dict(composition.counts)
     if start == "random":
         return [], left
-    cations = [species[name] for name in left if species[name].charge > 0 and species[name].n_atoms == 1]
+    cations = [
+        species[name] for name in left if species[name].charge > 0 and species[name].n_atoms == 1
+    ]
     anions = [name for name in left if species[name].charge < 0]
     solvents = [name for name in left if species[name].charge == 0]
     shapes: dict[tuple[str, ...], list[Cluster]] = {}
-    clusters = []
+    clusters: list[Cluster] = []
     for cation in cations:
         full = SHELLS[cation.name].coordination if cation.name in SHELLS else 6
         for _ in range(composition.counts[cation.name]):
@@ -170,7 +172,9 @@ def _run_packmol(
     bodies: Sequence[tuple[tuple[Molecule, ...], int]], *, edge: float, seed: int
 ) -> NDArray[np.float64]:
     """Write the input, run Packmol, read the positions in Å, shape ``(n_atoms, 3)``."""
-    program = shutil.which("packmol") or shutil.which("packmol", path=str(Path(sys.executable).parent))
+    program = shutil.which("packmol") or shutil.which(
+        "packmol", path=str(Path(sys.executable).parent)
+    )
     if program is None:
         raise PackingError("packmol is not installed; pip install packmol")
     n_atoms = sum(number * sum(len(m.elements) for m in molecules) for molecules, number in bodies)
@@ -206,11 +210,11 @@ def _run_packmol(
         if not output.is_file() or "Success!" not in done.stdout:
             last = " ".join((done.stdout + done.stderr).split())[-200:]
             raise PackingError(
-                f"packmol could not fill a box of {edge:.1f} angstrom with {n_atoms} atoms: ...{last}"
+                f"packmol could not put {n_atoms} atoms in {edge:.1f} angstrom: ...{last}"
             )
         table = np.loadtxt(output, skiprows=2, usecols=(1, 2, 3), ndmin=2)
     if table.shape != (n_atoms, 3):
-        raise PackingError(f"packmol wrote {len(table)} atoms, expected {n_atoms}; please report this")
+        raise PackingError(f"packmol wrote {len(table)} of {n_atoms} atoms; please report this")
     _LOG.info("packed %d atoms in a box of %.1f angstrom", n_atoms, edge)
     return np.asarray(table, dtype=float)
 

@@ -114,9 +114,7 @@ def save_prepared(prepared: Prepared, audit: Mapping[str, Any], folder: Path) ->
 
     folder.mkdir(parents=True, exist_ok=True)
     text = io.StringIO()
-    app.PDBFile.writeFile(
-        prepared.topology, prepared.positions * unit.angstrom, text, keepIds=True
-    )
+    app.PDBFile.writeFile(prepared.topology, prepared.positions * unit.angstrom, text, keepIds=True)
     write_atomic(folder / "topology.pdb", text.getvalue())
     write_atomic(folder / "system.xml", openmm.XmlSerializer.serialize(prepared.system))
     context = openmm.Context(

@@ -1,14 +1,15 @@
-"""Force terms: exact geometric mixing, charge scaling, and one force group per term.
+r"""Force terms: exact geometric mixing, charge scaling, and one force group per term.
 
-OPLS mixes Lennard-Jones parameters geometrically, :math:`\\sigma_{ij} = \\sqrt{\\sigma_i\\sigma_j}`,
-OpenMM's ``NonbondedForce`` arithmetically. Written with :math:`A = 4\\epsilon\\sigma^{12}` and
-:math:`B = 4\\epsilon\\sigma^6`, geometric mixing separates,
+OPLS mixes Lennard-Jones sigmas geometrically, :math:`\sqrt{\sigma_i\sigma_j}`, OpenMM's
+``NonbondedForce`` arithmetically. Written with :math:`A = 4\epsilon\sigma^{12}` and
+:math:`B = 4\epsilon\sigma^6`, geometric mixing separates,
 
-.. math:: U_{ij} = \\sqrt{A_i A_j}\\, r^{-12} - \\sqrt{B_i B_j}\\, r^{-6},
+.. math:: U_{ij} = \sqrt{A_i A_j}\, r^{-12} - \sqrt{B_i B_j}\, r^{-6},
 
 and each half is again a ``NonbondedForce`` in which every particle has the same sigma, where the
-two mixing rules are one: at 10 nm the attraction vanishes (1e-6 of the repulsion or less), at
-0.01 nm the repulsion does. No custom force, no pair table, and the dispersion correction follows.
+two mixing rules are one: at 10 nm the attraction vanishes (3e-6 of the repulsion or less inside
+1.2 nm), at 0.01 nm the repulsion does. No custom force, no pair table, and the dispersion
+correction follows.
 """
 
 from __future__ import annotations

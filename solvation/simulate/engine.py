@@ -152,7 +152,9 @@ def save_snapshot(path: Path, context: openmm.Context, progress: Progress) -> No
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("progress.json", json.dumps(asdict(progress)))
         archive.writestr("checkpoint", context.createCheckpoint())
-        archive.writestr("state.xml", openmm.XmlSerializer.serialize(state), zipfile.ZIP_DEFLATED, 1)
+        archive.writestr(
+            "state.xml", openmm.XmlSerializer.serialize(state), zipfile.ZIP_DEFLATED, 1
+        )
     write_atomic(path, buffer.getvalue())
 
 
@@ -194,10 +196,13 @@ def restore(context: openmm.Context, snapshot: Snapshot) -> None:
             context.loadCheckpoint(snapshot.checkpoint)
             return
         except openmm.OpenMMException as error:
-            _LOG.warning("binary checkpoint refused (%s); using the portable state", _one_line(error))
+            _LOG.warning(
+                "binary checkpoint refused (%s); using the portable state", _one_line(error)
+            )
     else:
         _LOG.warning(
-            "checkpoint was written on %s; continuing from the portable state", snapshot.progress.platform
+            "checkpoint was written on %s; continuing from the portable state",
+            snapshot.progress.platform,
         )
     try:
         state = openmm.XmlSerializer.deserialize(snapshot.state)
@@ -206,7 +211,8 @@ def restore(context: openmm.Context, snapshot: Snapshot) -> None:
         context.setVelocities(state.getVelocities(asNumpy=True))
     except (openmm.OpenMMException, ValueError) as error:
         raise SimulationError(
-            f"the checkpoint does not fit this system ({_one_line(error)}); remove it to start again"
+            f"the checkpoint does not fit this system ({_one_line(error)}); remove it to start "
+            "again"
         ) from error
 
 

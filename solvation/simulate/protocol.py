@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from solvation.errors import RecipeError
 
 if TYPE_CHECKING:
-    from solvation.recipe import Protocol, Recipe
+    from solvation.recipe import Recipe
+    from solvation.section import Protocol
 
 __all__ = ["Plan", "Replica", "Stage", "make_plan"]
 

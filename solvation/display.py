@@ -1,0 +1,93 @@
+"""Display: tables and progress bars on the terminal."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from rich.console import Console
+
+    from solvation.pipeline import Event
+    from solvation.results import Quantity
+
+__all__ = ["open_display", "show_quantities", "show_table"]
+
+
+def show_quantities(quantities: Sequence[Quantity]) -> None:
+    """Print the summary as a table."""
+    marks = {"ok": "", "bound": "bound", "not_converged": "not converged", "undefined": "undefined"}
+    show_table(
+        ("quantity", "value", "status"),
+        [(quantity.name, quantity.text(), marks[quantity.status]) for quantity in quantities],
+    )
+    if any(quantity.status == "not_converged" for quantity in quantities):
+        _console().print(
+            "not converged: the run is too short to know; the reasons are in the report"
+        )
+
+
+def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print aligned columns; colours and wrapping only on a terminal."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in header:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    _console().print(table)
+
+
+def _console() -> Console:
+    """Open standard output, wide enough not to break lines in files."""
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False)
+    return console if console.is_terminal else Console(highlight=False, markup=False, width=140)
+
+
+@contextmanager
+def open_display(as_json: bool) -> Iterator[Callable[[Event], None]]:
+    """Show progress on standard error: bars on a terminal, now and then a line elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True, highlight=False)
+    if as_json or not console.is_terminal:
+        yield _lines(quiet=as_json)
+        return
+    tasks: dict[str, TaskID] = {}
+    with Progress(
+        TextColumn("{task.fields[stage]:8}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.percentage:3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+        console=console,
+    ) as bars:
+
+        def listen(event: Event) -> None:
+            if event.stage not in tasks:
+                tasks[event.stage] = bars.add_task("", total=1.0, stage=event.stage)
+            bars.update(tasks[event.stage], completed=event.done, description=event.text)
+
+        yield listen
+
+
+def _lines(*, quiet: bool) -> Callable[[Event], None]:
+    """Print one line per ten percent of a stage, for logs of batch jobs."""
+    seen: dict[str, int] = {}
+
+    def listen(event: Event) -> None:
+        tenth = int(event.done * 10)
+        if not quiet and seen.get(event.stage) != tenth:
+            seen[event.stage] = tenth
+            sys.stderr.write(f"{event.stage:8} {100 * event.done:3.0f} %  {event.text}\n")
+            sys.stderr.flush()
+
+    return listen

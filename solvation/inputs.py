@@ -1,0 +1,62 @@
+"""Inputs: hashes that say whether a stage must be done again, and what differs between recipes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from solvation.library import find_forcefield
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from solvation.recipe import Recipe
+
+__all__ = ["hash_build", "hash_simulation", "hash_text", "list_differences"]
+
+_FREE_KEYS = ("title", "note", "protocol.production_time", "protocol.replicas",
+              "protocol.checkpoint_interval", "protocol.profile")  # fmt: skip
+"""What may change between two runs into one folder: a run can be made longer or wider."""
+
+
+def hash_build(recipe: Recipe) -> str:
+    """Hash of everything that decides the boxes."""
+    data = recipe.to_dict()
+    protocol = data.get("protocol", {})
+    kept = {key: protocol.get(key) for key in ("seed", "hydrogen_mass")}
+    field = find_forcefield(recipe.model.forcefield)
+    files = [path.read_text(encoding="utf-8") for path in sorted(field.glob("*")) if path.is_file()]
+    parts = [
+        json.dumps(data.get(key), sort_keys=True) for key in ("salt", "solvent", "model", "box")
+    ]
+    return hash_text([*parts, json.dumps(kept), *files])
+
+
+def hash_simulation(recipe: Recipe) -> str:
+    """Hash of everything that decides a trajectory, but not how long it is."""
+    data = recipe.to_dict()
+    for key in _FREE_KEYS:
+        table, _, name = key.rpartition(".")
+        (data.get(table, {}) if table else data).pop(name, None)
+    return hash_text([json.dumps(data, sort_keys=True), hash_build(recipe)])
+
+
+def list_differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """List what differs between two recipes and may not."""
+    found = []
+    for key in dict.fromkeys([*old, *new]):
+        name = f"{prefix}{key}"
+        a, b = old.get(key), new.get(key)
+        if name in _FREE_KEYS or a == b:
+            continue
+        if isinstance(a, dict) and isinstance(b, dict):
+            found += list_differences(a, b, f"{name}.")
+        else:
+            found.append(f"{name} is {a} there, {b} here")
+    return found
+
+
+def hash_text(parts: Sequence[str]) -> str:
+    """Hash text to sixteen hex digits."""
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]

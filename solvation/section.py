@@ -1,0 +1,184 @@
+"""Sections: the tables of a recipe, each frozen, valid, and closed to unknown keys."""
+
+from __future__ import annotations
+
+from math import gcd
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from solvation.amount import (
+    Concentration,
+    Duration,
+    Length,
+    Mass,
+    Pressure,
+    Rate,
+    Temperature,
+    Time,
+)
+from solvation.errors import RecipeError
+from solvation.library import Species, find_species, recognize_smiles
+
+__all__ = ["Box", "Conditions", "Model", "Protocol", "Salt", "Solvent", "Table"]
+
+
+class Table(BaseModel):
+    """A frozen table of a recipe that refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class Salt(Table):
+    """One salt: a cation, an anion, and how much of it."""
+
+    cation: str
+    """Name of the cation, e.g. ``"Mg"``; aliases are understood."""
+    anion: str
+    """Name of the anion, e.g. ``"TFSI"``."""
+    concentration: Concentration | None = None
+    """Amount of formula units, mol/L of solution or mol/kg of solvent."""
+    solvent_ratio: float | None = Field(default=None, gt=0)
+    """Solvent molecules per formula unit, instead of a concentration."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Salt:
+        if (self.concentration is None) == (self.solvent_ratio is None):
+            raise ValueError("give either concentration or solvent_ratio, one of the two")
+        _ = self.ions
+        return self
+
+    @property
+    def ions(self) -> tuple[Species, Species]:
+        """Cation and anion."""
+        return _find(self.cation, "cation"), _find(self.anion, "anion")
+
+    @property
+    def stoichiometry(self) -> tuple[int, int]:
+        """Cations and anions per formula unit."""
+        cation, anion = self.ions
+        divisor = gcd(cation.charge, -anion.charge)
+        return -anion.charge // divisor, cation.charge // divisor
+
+    @property
+    def formula(self) -> str:
+        """Formula unit, e.g. ``"Mg(TFSI)2"``."""
+        parts = []
+        for species, count in zip(self.ions, self.stoichiometry, strict=True):
+            name = species.name if count == 1 or species.n_atoms == 1 else f"({species.name})"
+            parts.append(name if count == 1 else f"{name}{count}")
+        return "".join(parts)
+
+
+class Solvent(Table):
+    """One component of the solvent."""
+
+    name: str | None = None
+    """Name, e.g. ``"DME"``; aliases are understood."""
+    smiles: str | None = None
+    """SMILES, instead of a name."""
+    fraction: float = Field(default=1.0, gt=0, le=1)
+    """Share of the solvent."""
+    fraction_of: Literal["volume", "mole", "mass"] = "volume"
+    """What `fraction` is a share of."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Solvent:
+        if (self.name is None) == (self.smiles is None):
+            raise ValueError("give either name or smiles, one of the two")
+        _ = self.species
+        return self
+
+    @property
+    def species(self) -> Species:
+        """The molecule."""
+        if self.name is not None:
+            return _find(self.name, "solvent")
+        try:
+            return recognize_smiles(self.smiles or "")
+        except RecipeError as error:
+            raise ValueError(str(error)) from error
+
+
+class Conditions(Table):
+    """Temperature and pressure."""
+
+    temperature: Temperature = Temperature("298.15 K")
+    pressure: Pressure = Pressure("1 bar")
+
+
+class Model(Table):
+    """The interactions."""
+
+    forcefield: str = "opls-clp"
+    """Name of a force field, see ``solvation forcefields``."""
+    charge_scale: float | str = "ecc"
+    """Factor on the charges of all ions: ``"ecc"`` is 1/n_D of the solvent, 1.0 full charges."""
+    cutoff: Length = Length("10 angstrom")
+    """Cutoff of the direct-space interactions."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Model:
+        scale = self.charge_scale
+        if isinstance(scale, str) and scale != "ecc":
+            raise ValueError(f'charge_scale = "{scale}" is neither "ecc" nor a number')
+        if isinstance(scale, float) and not 0 < scale <= 1.5:
+            raise ValueError(f"charge_scale = {scale:g} is outside 0 to 1.5")
+        return self
+
+
+class Box(Table):
+    """How large; one of the three, or none and the profile decides."""
+
+    cations: int | None = Field(default=None, ge=1)
+    """Number of cations of the first salt."""
+    atoms: int | None = Field(default=None, ge=50)
+    """About how many atoms."""
+    edge: Length | None = None
+    """Edge of the cubic box."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Box:
+        if sum(x is not None for x in (self.cations, self.atoms, self.edge)) > 1:
+            raise ValueError("give only one of cations, atoms and edge")
+        return self
+
+
+class Protocol(Table):
+    """How to simulate; what is left out comes from the profile."""
+
+    profile: Literal["quick", "standard", "production"] = "standard"
+    """``quick`` shows the road, ``standard`` gives structure, ``production`` transport."""
+    starts: tuple[Literal["separated", "contact", "random"], ...] | None = None
+    """How replicas are packed, taken in turn."""
+    replicas: int | None = Field(default=None, ge=1)
+    """Independent runs."""
+    seed: int = Field(default=2026, ge=0, lt=2**31)
+    """The one seed: packing, velocities and noise follow from it."""
+    timestep: Time | None = None
+    hydrogen_mass: Mass | None = None
+    friction: Rate | None = None
+    heat_temperature: Temperature | None = None
+    """Temperature at which packing is forgotten."""
+    heat_time: Duration | None = None
+    """NVT at `heat_temperature`."""
+    anneal_time: Duration | None = None
+    """NPT from `heat_temperature` down to the target."""
+    density_time: Time | None = None
+    """NPT at the target, at least; it goes on until the density is stationary."""
+    density_time_max: Time | None = None
+    """NPT at the target, at most."""
+    production_time: Time | None = None
+    """NVT at the mean density."""
+    report_interval: Time | None = None
+    """Time between frames."""
+    checkpoint_interval: Time | None = None
+    """Time between checkpoints."""
+
+
+def _find(name: str, kind: Literal["cation", "anion", "solvent"]) -> Species:
+    """Find a species and insist on its role, in pydantic's terms."""
+    try:
+        return find_species(name, kind=kind)
+    except RecipeError as error:
+        raise ValueError(str(error)) from error
