@@ -137,14 +137,9 @@ def draw_rdf(rdf: xr.Dataset, pair: str) -> str:
         if np.isfinite(low) and np.isfinite(high):
             axes.axvspan(low, high, color=MUTED, alpha=0.13, lw=0)
         axes.axvline(cutoff, color=INK, lw=0.9, ls=(0, (4, 3)))
-        axes.annotate(
-            f"cutoff {cutoff:.2f} Å", (cutoff, 1.0), (4, -3), textcoords="offset points",
-            xycoords=("data", "axes fraction"), va="top", fontsize=7.5,
-        )  # fmt: skip
+        axes.set_title(f"cutoff {cutoff:.2f} Å", loc="right", fontsize=7.8, fontweight="normal")
     else:
-        axes.annotate(
-            "no first shell", (0.04, 0.96), xycoords="axes fraction", va="top", fontsize=7.5
-        )
+        axes.set_title("no first shell", loc="right", fontsize=7.8, fontweight="normal")
     return _write_panel(axes, f"rdf-{pair}", f"g(r) and running coordination number, {pair}")
 
 

@@ -29,14 +29,14 @@ __all__ = [
 ]
 
 
-def list_species(tree: xr.DataTree, cations: Sequence[str]) -> list[dict[str, Any]]:
+def list_species(tree: xr.DataTree) -> list[dict[str, Any]]:
     """Describe each kind of ion and molecule in the box, with pictures."""
     from solvation.library import draw_species, find_species
 
     structure = tree["structure"].to_dataset() if "structure" in tree.children else None
     rows = []
     for name, count in read_counts(tree).items():
-        row: dict[str, Any] = {"name": name, "count": count, "role": find_role(name, cations)}
+        row: dict[str, Any] = {"name": name, "count": count, "role": find_role(tree, name)}
         try:
             species = find_species(name)
         except RecipeError:  # a species of the user's own
@@ -55,16 +55,10 @@ def list_species(tree: xr.DataTree, cations: Sequence[str]) -> list[dict[str, An
     return rows
 
 
-def find_role(name: str, cations: Sequence[str]) -> str:
-    """Tell cations, anions and solvents apart; species of the user's own count as solvent."""
-    from solvation.library import find_species
-
-    if name in cations:
-        return "cation"
-    try:
-        return find_species(name).role
-    except RecipeError:
-        return "solvent"
+def find_role(tree: xr.DataTree, name: str) -> str:
+    """Tell cations, anions and solvents apart, as the analyze stage did."""
+    roles: dict[str, str] = json.loads(str(tree.attrs.get("roles", "{}")))
+    return roles.get(name, "solvent")
 
 
 def read_counts(tree: xr.DataTree) -> dict[str, int]:
@@ -81,6 +75,8 @@ def list_facts(
     model = {**document.get("model", {}), **manifest.get("model", {})}
     model.setdefault("charge_scale", attrs.get("charge_scale", document.get("charge_scale")))
     asked = model.pop("charge_scale_asked", None)
+    if attrs.get("kind") == "trajectory":  # nobody knows what another program did
+        model["charge_scale"] = None
     facts: list[tuple[str, Any]] = [
         ("Force field", model.pop("forcefield", None)),
         ("Ions", model.pop("ions", None)),
@@ -91,8 +87,9 @@ def list_facts(
         edges = np.asarray(tree["structure"]["box"], dtype=float)
         facts.append(("Box", " × ".join(f"{e:.2f}" for e in edges[:3]) + " Å"))
         facts.append(("Atoms", f"{tree['structure'].sizes['atom']:,}".replace(",", " ")))
-    if "temperature" in attrs and np.isfinite(float(attrs["temperature"])):
-        facts.append(("Temperature", f"{float(attrs['temperature']):g} K"))
+    if "temperature" in attrs:
+        value = float(attrs["temperature"])
+        facts.append(("Temperature", f"{value:g} K" if np.isfinite(value) else "not given"))
     if "n_frames" in attrs and "time_total" in attrs:
         time, replicas = float(attrs["time_total"]), int(attrs.get("n_replicas", 1))
         length = f"{time / 1000:g} ns" if time >= 1000 else f"{time:g} ps"
@@ -117,7 +114,7 @@ def list_concentrations(
     for q in quantities:
         if q.name.startswith("concentration."):
             salt = q.name.removeprefix("concentration.")
-            wish = asked.get(salt, "—") if isinstance(asked, dict) else asked
+            wish = asked.get(salt, "") if isinstance(asked, dict) else asked
             words = f"{wish:g} mol/L" if isinstance(wish, (int, float)) else str(wish)
             rows.append((write_chemical(salt), words, write_quantity(q)))
     return rows

@@ -149,9 +149,9 @@ def render_report(
         key_numbers=table.list_key_numbers(quantities, notes["summary"]),
         all_numbers=[table.make_row(q, notes["all"]) for q in quantities],
         facts=overview.list_facts(tree, document, made),
-        species=overview.list_species(tree, cations),
+        species=overview.list_species(tree),
         concentrations=overview.list_concentrations(quantities, made),
-        box=_make_box(tree, cations),
+        box=_make_box(tree),
         plots=_draw_plots(tree, cations),
         rdf=table.list_rdf(tree, known, notes["rdf"]),
         coordination=[
@@ -174,14 +174,15 @@ def render_report(
         recipe=recipe_text,
         is_run=tree.attrs.get("kind", "run") == "run",
         analyzers=_list_analyzers(tree),
+        remarks=json.loads(str(tree.attrs.get("notes", "[]"))),
     )
 
 
-def _make_box(tree: xr.DataTree, cations: Sequence[str]) -> dict[str, Any] | None:
+def _make_box(tree: xr.DataTree) -> dict[str, Any] | None:
     if "structure" not in tree.children:
         return None
     structure = tree["structure"].to_dataset()
-    return view.make_box_scene(structure, lambda name: overview.find_role(name, cations))
+    return view.make_box_scene(structure, lambda name: overview.find_role(tree, name))
 
 
 def _draw_plots(tree: xr.DataTree, cations: Sequence[str]) -> dict[str, list[str]]:
@@ -239,7 +240,7 @@ def _draw_plots(tree: xr.DataTree, cations: Sequence[str]) -> dict[str, list[str
 
 def _draw_speciation(speciation: xr.Dataset) -> list[str]:
     fraction = speciation["species_fraction"].to_numpy()
-    first = np.argsort(-fraction, kind="stable")[:MOST_BARS]
+    first = np.argsort(-fraction, kind="stable")[: min(MOST_BARS, int((fraction > 0).sum()))]
     counterions = speciation["cation_counterions"].to_numpy()
     last = int(np.max(np.flatnonzero(counterions > 5e-4), initial=0)) + 1
     return [

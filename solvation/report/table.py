@@ -56,12 +56,13 @@ class Notes:
         self.texts: list[str] = []
 
     def mark(self, text: str | None) -> str:
-        """Give the letter of a note, or nothing if there is none."""
-        if not text:
-            return ""
-        if text not in self.texts:
-            self.texts.append(text)
-        return self.letter(self.texts.index(text))
+        """Give the letters of a note, one for each of its parts, or nothing if there is none."""
+        letters = []
+        for part in (text or "").split("; "):
+            if part and part not in self.texts:
+                self.texts.append(part)
+            letters += [self.letter(self.texts.index(part))] if part else []
+        return ", ".join(letters)
 
     def letter(self, index: int) -> str:
         """Name the note at an index: a, b, ..., z, aa, ..."""
@@ -211,7 +212,7 @@ def list_diffusion(
                 "row": make_row(table.get(f"diffusion.{name}"), notes),
                 "corrected": make_row(corrected, notes) if corrected else None,
                 "exponent": f"{one['exponent']:.2f}" if np.isfinite(one["exponent"]) else "—",
-                "window": f"{one['window_low']:.3g} – {one['window_high']:.3g}",
+                "window": f"{one['window_low']:.4g} – {one['window_high']:.4g}",
             }
         )
     return rows

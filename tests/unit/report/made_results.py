@@ -275,7 +275,9 @@ def make_tree() -> xr.DataTree:
     root = xr.Dataset(
         attrs={"name": "mg-tfsi2-dme", "kind": "run", "n_frames": 200, "time_total": 200.0,
                "n_replicas": 2, "temperature": 298.15, "volume": 28094.0, "charge_scale": 0.726,
-               "counts": json.dumps({"Mg": 8, "TFSI": 16, "DME": 144})}
+               "counts": json.dumps({"Mg": 8, "TFSI": 16, "DME": 144}),
+               "roles": json.dumps({"Mg": "cation", "TFSI": "anion", "DME": "solvent"}),
+               "notes": json.dumps(["Species recognised from bonds."])}
     )  # fmt: skip
     return xr.DataTree.from_dict(
         {"/": root, "/rdf": rdf, "/coordination": coordination, "/speciation": speciation,

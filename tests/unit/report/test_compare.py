@@ -69,7 +69,7 @@ def test_units_are_converted():
 
 def test_small_units_keep_their_digits():
     reference = Reference(
-        name="diffusion.Mg", value=1.585e-6, unit="cm2/s", stderr=1e-8, citation="A"
+        name="diffusion.Mg", value=1.585e8, unit="nm2/s", stderr=1e6, citation="A"
     )
     ours = Quantity(name="diffusion.Mg", value=1.585e-10, stderr=1e-12, unit="m2/s")
     row = judge(reference, ours)
