@@ -1,0 +1,181 @@
+"""The whole road on a tiny box: recipe -> box -> trajectory -> results -> report."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import solvation
+from solvation.errors import WorkspaceError
+from solvation.log import read_log
+from solvation.recipe import parse_recipe
+from solvation.results import check_units
+
+from .conftest import TINY
+
+
+def test_results_are_a_tree_with_units_on_every_variable(tiny_run):
+    tree = tiny_run.results
+    assert isinstance(tree, xr.DataTree)
+    check_units(tree)
+    assert {"rdf", "coordination", "speciation", "shells", "diffusion", "conductivity", "thermo"} <= set(
+        tree.children
+    )
+    assert tree.attrs["charge_scale"] == pytest.approx(1 / 1.377, abs=1e-3)
+
+
+def test_every_file_of_the_run_folder_is_there(tiny_run):
+    folder = tiny_run.folder.path
+    for name in (
+        "recipe.toml",
+        "manifest.json",
+        "results.nc",
+        "summary.json",
+        "report.html",
+        *(f"build/{s}/{f}" for s in ("separated", "contact")
+          for f in ("topology.pdb", "system.xml", "state.xml", "audit.json")),
+        *(f"simulate/{r}/{f}" for r in ("separated-1", "contact-1")
+          for f in ("trajectory.xtc", "log.csv", "checkpoint")),
+    ):  # fmt: skip
+        assert (folder / name).stat().st_size > 0, name
+    assert not list(folder.rglob("*.partial"))
+
+
+def test_summary_has_the_promised_names_and_closes(tiny_run):
+    document = json.loads(tiny_run.folder.summary.read_text())
+    assert document["schema"] == 1
+    assert document["recipe"] == "tiny"
+    assert document["model"]["forcefield"] == "opls-clp"
+    rows = {row["name"]: row for row in document["quantities"]}
+    assert len(rows) == len(document["quantities"]), "a name occurs twice"
+    for name in (
+        "density",
+        "concentration.Mg(TFSI)2",
+        "rdf.Mg-DME.O.first_peak",
+        "rdf.Mg-DME.O.cutoff",
+        "coordination.Mg-DME.O",
+        "coordination.Mg.total",
+        "residence.Mg-DME",
+        "diffusion.Mg",
+        "diffusion.TFSI",
+        "diffusion.DME",
+        "conductivity.nernst_einstein",
+        "conductivity.einstein",
+    ):
+        assert name in rows
+    for row in rows.values():
+        assert row["status"] in ("ok", "bound", "not_converged", "undefined")
+        assert row["unit"]
+    for side in ("cation", "anion"):
+        parts = [rows[f"speciation.{side}.{name}"]["value"] for name in ("free", "ssip", "cip", "agg")]
+        assert math.fsum(parts) == pytest.approx(1.0, abs=1e-9)
+    species = [row["value"] for name, row in rows.items() if name.startswith("species.")]
+    assert math.fsum(species) == pytest.approx(1.0, abs=1e-9)
+    shells = [row["value"] for name, row in rows.items() if name.startswith("shell.")]
+    assert math.fsum(shells) == pytest.approx(1.0, abs=1e-9)
+
+
+def test_contact_start_binds_anions_and_separated_start_does_not(tiny_run):
+    """Two starts, two shells: the memory that the statuses warn of."""
+    from solvation.analyze.scene import open_scene
+    from solvation.analyze.stage import analyze_scene
+
+    bound = {}
+    for start in ("separated", "contact"):
+        scene = open_scene(
+            tiny_run.folder.build(start) / "topology.pdb",
+            [tiny_run.folder.simulate(f"{start}-1") / "trajectory.xtc"],
+            temperature=298.15,
+        )
+        _, quantities = analyze_scene(scene, cutoffs={"Mg-TFSI.O": 2.9}, temperature=298.15)
+        values = {quantity.name: quantity.value for quantity in quantities}
+        bound[start] = values["coordination.Mg-TFSI.O"]
+        assert 5.5 < values["coordination.Mg.total"] < 7.5
+    assert bound["contact"] > 1.5
+    assert bound["separated"] < 1.0
+
+
+def test_frames_are_evenly_spaced_and_molecules_stay_whole(tiny_run):
+    import MDAnalysis as mda
+
+    folder = tiny_run.folder
+    universe = mda.Universe(
+        str(folder.build("separated") / "topology.pdb"),
+        str(folder.simulate("separated-1") / "trajectory.xtc"),
+        to_guess=(),
+    )
+    times = np.array([frame.time for frame in universe.trajectory])
+    assert times == pytest.approx(np.arange(41) * 0.2, abs=1e-5)
+    assert len({round(float(frame.volume), 1) for frame in universe.trajectory}) == 1
+    bonds = universe.bonds.indices
+    for frame in universe.trajectory:
+        lengths = np.linalg.norm(frame.positions[bonds[:, 0]] - frame.positions[bonds[:, 1]], axis=1)
+        assert lengths.max() < 2.2
+
+
+def test_production_runs_at_the_mean_density(tiny_run):
+    from solvation.kernels.stationarity import judge_stationarity
+
+    log = read_log(tiny_run.folder.simulate("separated-1") / "log.csv")
+    density = log.select("density")
+    volume = density.volume[judge_stationarity(density.volume).start :].mean()
+    assert log.select("production").volume == pytest.approx(volume, rel=1e-5)
+    assert 0.85 < tiny_run["density"].value < 1.15
+
+
+def test_a_second_call_repeats_nothing(tiny_run):
+    folder = tiny_run.folder
+    before = {path: path.stat().st_mtime_ns for path in folder.path.rglob("*.xtc")}
+    before[folder.results] = folder.results.stat().st_mtime_ns
+    solvation.run(solvation.load_recipe(folder.recipe), folder.path)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_a_run_can_be_made_longer(tiny_run, tmp_path):
+    import shutil
+
+    copy = tmp_path / "longer"
+    shutil.copytree(tiny_run.folder.path, copy)
+    recipe = parse_recipe(
+        {
+            **TINY,
+            "protocol": {
+                **TINY["protocol"],
+                "starts": ["separated", "contact"],
+                "replicas": 1,
+                "production_time": "9 ps",
+            },
+        }
+    )
+    longer = solvation.run(recipe, copy, until="simulate")
+    log = read_log(longer.folder.simulate("separated-1") / "log.csv").select("production")
+    assert log.time == pytest.approx(np.arange(1, 46) * 0.2)
+
+
+def test_another_recipe_is_not_run_over_a_finished_one(tiny_run):
+    other = parse_recipe({**TINY, "box": {"cations": 3}})
+    with pytest.raises(WorkspaceError, match=r"holds another run.*box\.cations"):
+        solvation.run(other, tiny_run.folder.path)
+
+
+def test_same_seed_same_box(tiny_recipe, tmp_path):
+    for name in ("a", "b"):
+        solvation.run(tiny_recipe, tmp_path / name, until="build")
+    first, second = (
+        (tmp_path / name / "build/separated/state.xml").read_text() for name in ("a", "b")
+    )
+    assert first == second
+
+
+def test_manifest_says_how_it_was_made(tiny_run):
+    manifest = tiny_run.folder.read_manifest()
+    assert manifest["seed"] == 2026
+    assert manifest["versions"]["openmm"]
+    assert manifest["platform"]
+    assert all(entry["state"] == "done" for entry in manifest["stages"].values())
+    assert manifest["composition"]["counts"]["Mg"] == 2
+    assert manifest["composition"]["counts"]["TFSI"] == 4
