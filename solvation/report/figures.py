@@ -92,15 +92,7 @@ def draw_series(thermo: xr.Dataset, name: str, label: str, stages: Sequence[Stag
         keep = np.isfinite(y) & np.isfinite(x)
         x, y = _thin(x[keep], y[keep])
         axes.plot(x, y, color=PALETTE[k % 6], lw=0.9, label=str(replica), alpha=0.9)
-    for k, (stage, start, end) in enumerate(stages):
-        if k % 2:
-            axes.axvspan(start, end, color=MUTED, alpha=0.10, lw=0)
-        axes.annotate(
-            stage, (0.5 * (start + end), 1.0), (0, 2), xycoords=("data", "axes fraction"),
-            textcoords="offset points", ha="center", va="bottom", fontsize=6.8, color=MUTED,
-        )  # fmt: skip
-    if stages:
-        axes.set_xlim(min(s[1] for s in stages), max(s[2] for s in stages))
+    _shade_stages(axes, stages)
     axes.set_xlabel("time (ps)")
     axes.set_ylabel(_name_axis(label, values))
     if values.sizes["replica"] > 1:
@@ -261,6 +253,25 @@ def draw_charge(conductivity: xr.Dataset) -> str:
     _draw_curves(axes, np.asarray(conductivity["lag"], dtype=float), {"all ions": curve})
     axes.set_ylabel(_name_axis("charge MSD", conductivity["collective"]))
     return _write_panel(axes, "charge", "Mean-squared displacement of charge")
+
+
+def _shade_stages(axes: Axes, stages: Sequence[Stage]) -> None:
+    """Shade every second stage and name those whose names do not run into each other."""
+    if not stages:
+        return
+    begin, end = min(s[1] for s in stages), max(s[2] for s in stages)
+    axes.set_xlim(begin, end)
+    for _, left, right in stages[1::2]:
+        axes.axvspan(left, right, color=MUTED, alpha=0.10, lw=0)
+    placed: list[tuple[float, float]] = []
+    for name, left, right in sorted(stages, key=lambda s: s[1] - s[2]):
+        middle, half = 0.5 * (left + right), 0.011 * len(name) * (end - begin)
+        if all(abs(middle - other) > half + more for other, more in placed):
+            placed.append((middle, half))
+            axes.annotate(
+                name, (middle, 1.0), (0, 2), xycoords=("data", "axes fraction"),
+                textcoords="offset points", ha="center", va="bottom", fontsize=6.8, color=MUTED,
+            )  # fmt: skip
 
 
 def _draw_curves(

@@ -110,6 +110,13 @@ def test_long_logs_stay_small():
     assert thin.mean() == pytest.approx(x.mean(), rel=1e-2)
 
 
+def test_names_of_short_stages_do_not_overlap(tree):
+    stages = [("heat", 0.0, 2.0), ("anneal", 2.0, 4.0), ("production", 4.0, 320.0)]
+    svg = figures.draw_series(tree["thermo"].to_dataset(), "density", "density", stages)
+    assert ">production<" in svg
+    assert sum(f">{name}<" in svg for name in ("heat", "anneal")) == 1
+
+
 def test_structure_formulas_follow_the_page():
     svg = clean_drawing(
         "<?xml version='1.0'?><svg width='9px'><path style='stroke:#000000'/></svg>"
