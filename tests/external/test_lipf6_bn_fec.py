@@ -100,7 +100,8 @@ def test_a_fluorine_pair_is_one_anion(scene):
     ligands, denticity = list_ligands(scene, table)
     assert len(table.contacts) == 78
     assert len(ligands) == 67
-    assert denticity.max() == 2
+    assert denticity.max() == 3
+    assert denticity.sum() == 78
 
 
 def test_without_being_told(scene):
