@@ -8,7 +8,7 @@
     Ca: "#2f8f9d", Li: "#8e5bd0", Na: "#7a5fd0", K: "#6c4fb8", Zn: "#6f7fb0",
   };
   const RADII = { H: 0.26, C: 0.38, N: 0.38, O: 0.40, F: 0.34, S: 0.52, P: 0.52, Cl: 0.50 };
-  const ION = 0.78, EYE = 4.2;
+  const ION = 0.78, EYE = 4.2, SLABS = 24;
   const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
 
   function mix(color, other, part) {
@@ -112,14 +112,30 @@
         const [a, b] = [rim[k], rim[k + 1]], w = (a[2] + b[2]) / 2;
         jobs.push([w, () => { pen.globalAlpha = 0.25 + 0.45 * depth(w); line(a, b, 1, "#8894a0"); }]);
       }
+      const slabs = Array.from({ length: SLABS }, () => []); // the solvent, by depth: few strokes
       for (const [i, j] of bonds) {
-        const faint = look[i] === 2, thin = look[i] === 1, w = (p[i][2] + p[j][2]) / 2;
+        const w = (p[i][2] + p[j][2]) / 2;
+        if (look[i] === 2) {
+          slabs[Math.min(SLABS - 1, Math.floor(depth(w) * SLABS))].push([p[i], p[j]]);
+          continue;
+        }
+        const thin = look[i] === 1;
         jobs.push([w, () => {
-          pen.globalAlpha = faint ? 0.22 + 0.5 * depth(w) : thin ? 0.35 + 0.65 * depth(w) : 1;
-          if (faint) line(p[i], p[j], Math.max(0.9, 0.11 * p[i][3]), "#8a96a3");
-          else stick(i, j, p, Math.max(1.2, (thin ? 0.24 : 0.2) * p[i][3]));
+          pen.globalAlpha = thin ? 0.35 + 0.65 * depth(w) : 1;
+          stick(i, j, p, Math.max(1.2, (thin ? 0.24 : 0.2) * p[i][3]));
         }]);
       }
+      slabs.forEach((slab, k) => {
+        const near = (k + 0.5) / SLABS;
+        if (slab.length) jobs.push([reach * (2 * near - 1), () => {
+          pen.globalAlpha = 0.22 + 0.5 * near;
+          pen.lineWidth = Math.max(0.9, 0.11 * slab[0][0][3]);
+          pen.strokeStyle = "#8a96a3";
+          pen.beginPath();
+          for (const [a, b] of slab) { pen.moveTo(a[0], a[1]); pen.lineTo(b[0], b[1]); }
+          pen.stroke();
+        }]);
+      });
       for (const [i, j] of contacts) {
         jobs.push([(p[i][2] + p[j][2]) / 2, () => {
           pen.globalAlpha = 0.9;
