@@ -153,6 +153,8 @@ def find_path(replica: int, times: Floats, centres: Floats, matrix: Floats, mass
         mean = float((times[-1] - times[0]) / (len(times) - 1))
         if mean > 0.0 and np.all(np.abs(steps - mean) <= 0.02 * mean + 1e-3 * (abs(mean) < 0.05)):
             timestep = mean
+        elif not np.isfinite(mean):
+            problem = problem or "the trajectory has no times; give --dt"
         else:
             problem = problem or "frames are not evenly spaced in time; give --dt if they are"
     else:

@@ -104,9 +104,7 @@ def find_cutoff(counts: PairCounts, *, limit: float = float("inf")) -> Cutoff:
     position = find_first_peak(counts, float(r[peak]))
     lowest = _find_minimum(smooth, noise, peak)
     if lowest is None:
-        return replace(
-            none, first_peak=position, note=f"g(r) has no minimum within {r[-1]:.1f} Å"
-        )
+        return replace(none, first_peak=position, note=f"g(r) has no minimum within {r[-1]:.1f} Å")
     edges = (np.arange(len(r)) + 1) * counts.width
     inside = np.abs(running - running[lowest]) <= 0.005 * running[lowest]
     low = high = lowest

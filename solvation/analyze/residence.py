@@ -120,10 +120,9 @@ def measure_residence(
 
 
 def find_timestep(table: ContactTable) -> float:
-    """Return the time between frames in ps; 0 for a single frame."""
-    if table.n_frames < 2:
-        return 0.0
-    return float((table.times[-1] - table.times[0]) / (table.n_frames - 1))
+    """Return the time between frames in ps; 0 for a single frame or frames without times."""
+    span = float(table.times[-1] - table.times[0])
+    return span / (table.n_frames - 1) if table.n_frames > 1 and span > 0.0 else 0.0
 
 
 def judge_memory(residence: xr.Dataset, *, longest: float) -> dict[str, Memory]:
@@ -143,7 +142,9 @@ def judge_memory(residence: xr.Dataset, *, longest: float) -> dict[str, Memory]:
         tau = float(residence["residence_time"].values[i])
         exposure = float(residence["exposure"].values[i])
         note = None
-        if exposure == 0.0:
+        if not longest > 0.0:
+            note = f"without times no {pair} exchange can be seen"
+        elif exposure == 0.0:
             note = f"no {pair} contact in {span}: this is the memory of the packing"
         elif events == 0:
             note = f"no {pair} exchange in {span}: this is the memory of the packing"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,21 +12,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from solvation.analyze.bond import guess_bonds
 from solvation.analyze.frames import FrameSource
 from solvation.analyze.recognition import Role, guess_elements
 from solvation.analyze.topology import Scene, Site, scene_from_arrays
 from solvation.errors import TrajectoryError
-from solvation.kernels.cell import box_matrix
-from solvation.kernels.pairs import find_neighbours
 
 __all__ = ["Scene", "Site", "open_scene", "scene_from_arrays", "scene_from_universe"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-
-_RADII = {"H": 0.31, "B": 0.84, "C": 0.76, "N": 0.71, "O": 0.66, "F": 0.57, "Si": 1.11,
-          "P": 1.07, "S": 1.05, "Cl": 1.02, "Br": 1.20, "I": 1.39, "Al": 1.21}  # fmt: skip
-"""Covalent radii in Å (Cordero et al., Dalton Trans. 2008, 2832), to guess absent bonds."""
 
 
 def open_scene(
@@ -142,7 +137,9 @@ class _ReaderSource:
                 positions[row - 1] = step.positions
                 box = self.spare if step.dimensions is None else step.dimensions
                 boxes[row - 1] = 0.0 if box is None else box
-                times[row - 1] = step.time
+                # Where a file has no times MDAnalysis would make them up.
+                timed = "time" in step.data or "dt" in step.data
+                times[row - 1] = step.time if timed else np.nan
         if row != count:
             raise TrajectoryError(
                 f"{self.label} ends after frame {start + row} of {self.n_frames}; "
@@ -164,14 +161,14 @@ def _open_source(
     from MDAnalysis.coordinates.XTC import XTCReader
 
     with _reading(path, "trajectory"):
-        kind = get_reader_for(str(path))
-        for base in (XTCReader, TRRReader):
-            if kind is base:
-                # MDAnalysis would leave an index and a lock beside the trajectory, which may lie
-                # in a folder that is not ours. Without a `format` the class is not registered.
-                scan = {"_load_offsets": lambda self: self._read_offsets(store=False)}
-                kind = type(f"Quiet{base.__name__}", (base,), scan)
-        reader = kind(str(path), n_atoms=n_atoms)
+        base = get_reader_for(str(path))
+        # A subclass without a `format` of its own is not registered with MDAnalysis.
+        changes: dict[str, Any] = {"__del__": _close_quietly}
+        if base in (XTCReader, TRRReader):
+            # MDAnalysis would leave an index and a lock beside the trajectory, which may lie in a
+            # folder that is not ours.
+            changes["_load_offsets"] = lambda self: self._read_offsets(store=False)
+        reader = type(f"Quiet{base.__name__}", (base,), changes)(str(path), n_atoms=n_atoms)
         n_frames = int(reader.n_frames)
     if n_frames < 1:
         raise TrajectoryError(f"{path.name} has no frames; give a trajectory that has some")
@@ -192,6 +189,12 @@ def _open_source(
                 f"{path.name} breaks off inside frame {n_frames}; it is truncated: copy it again"
             )
     return _ReaderSource(reader=reader, label=path.name, dt=dt, box=box, spare=spare)
+
+
+def _close_quietly(reader: Any) -> None:
+    """Close a reader that may have failed before it had anything to close."""
+    with suppress(Exception):
+        reader.close()
 
 
 @contextmanager
@@ -262,7 +265,8 @@ def _build_scene(
     notes: list[str] = []
     bonds = _read_bonds(universe)
     if bonds is None:
-        bonds = _guess_bonds(atoms, elements, sources[0])
+        residues = getattr(atoms, "resindices", np.zeros(len(atoms), dtype=np.int64))
+        bonds = guess_bonds(elements, np.asarray(residues, dtype=np.int64), sources[0])
         notes.append("the topology has no bonds; they were guessed from distances per residue")
     roles: dict[int, tuple[Role, str | None]] = {}
     chosen: list[tuple[Role, str | None, str]] = [("solvent", k, v) for k, v in solvent.items()]
@@ -315,26 +319,6 @@ def _read_bonds(universe: Any) -> Ints | None:
     except (AttributeError, ValueError):
         return None
     return bonds.reshape(-1, 2) if len(bonds) else None
-
-
-def _guess_bonds(atoms: Any, elements: npt.NDArray[np.str_], source: FrameSource) -> Ints:
-    """Bond atoms of one residue that are closer than 1.25 sums of their covalent radii."""
-    residue = np.asarray(getattr(atoms, "resindices", np.zeros(len(atoms))), dtype=np.int64)
-    if len(np.unique(residue)) < 2 < len(residue):
-        raise TrajectoryError(
-            "the topology has no bonds and no residues, so molecules cannot be told apart; "
-            "give one with bonds (LAMMPS data, PSF, TPR, PRMTOP, PDB with CONECT)"
-        )
-    positions, boxes, _ = source.read(0, 1)
-    matrix = box_matrix(boxes)
-    radius = np.array([_RADII.get(str(e), 0.0) for e in elements])
-    found = find_neighbours(positions, positions, matrix, 2.5 * float(radius.max(initial=0.4)))
-    i, j = found.first, found.second
-    reach = 1.25 * (radius[i] + radius[j])
-    keep = (i < j) & (residue[i] == residue[j]) & (found.distance < reach)
-    keep &= (radius[i] > 0.0) & (radius[j] > 0.0)
-    keep &= ~((elements[i] == "H") & (elements[j] == "H"))
-    return np.stack([i[keep], j[keep]], axis=1)
 
 
 def _select(universe: Any, text: str) -> list[int]:

@@ -23,6 +23,7 @@ from solvation.analyze.speciation import measure_speciation
 from solvation.analyze.structure import take_structure
 from solvation.analyze.summary import summarize_tree
 from solvation.analyze.topology import Scene
+from solvation.errors import TrajectoryError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -82,18 +83,23 @@ def analyze_scene(
 
     known = temperature if temperature is not None else scene.temperature
     pairs = [(c.name, s.name) for c in scene.list_role("cation") for s in scene.sites]
+    if not pairs:
+        found = ", ".join(scene.counts)
+        raise TrajectoryError(
+            f"nothing among {found} can bind a cation; name a solvent or anion with O, N, F or Cl"
+        )
     first = run_analyzers(
         scene, [RDF(a=a, b=b) for a, b in pairs], blocks=blocks, progress=progress,
         label="radial distribution functions",
     )  # fmt: skip
-    found = _find_cutoffs(scene, first, pairs, cutoffs)
-    contacts = Contacts(cutoffs={pair: cutoff.value for pair, cutoff in found.items()})
+    shells = _find_cutoffs(scene, first, pairs, cutoffs)
+    contacts = Contacts(cutoffs={pair: cutoff.value for pair, cutoff in shells.items()})
     second = run_analyzers(
         scene, [contacts, Centres()], blocks=blocks, progress=progress, label="contacts and paths"
     )
     tables: tuple[ContactTable, ...] = second["contacts"].total().result()
     paths: tuple[Path, ...] = second["centres"].total().result()
-    nodes: dict[str, xr.Dataset] = {"rdf": _describe_rdfs(first, found)}
+    nodes: dict[str, xr.Dataset] = {"rdf": _describe_rdfs(first, shells)}
     nodes["coordination"] = measure_coordination(scene, tables, pairs)
     nodes["speciation"] = measure_speciation(scene, tables)
     nodes["shells"] = measure_shells(scene, tables)
@@ -110,7 +116,7 @@ def analyze_scene(
     nodes["structure"] = take_structure(scene)
     _describe(nodes, contacts)
     tree = xr.DataTree.from_dict({f"/{name}": node for name, node in nodes.items()})
-    spans = [float(p.times[-1] - p.times[0]) for p in paths]
+    spans = [float(np.nan_to_num(p.times[-1] - p.times[0])) for p in paths]
     tree.attrs.update(
         name=scene.name,
         kind="trajectory",
@@ -127,7 +133,7 @@ def analyze_scene(
     )
     memory = judge_memory(nodes["residence"], longest=max(spans))
     problem = next((p.problem for p in paths if p.problem), None)
-    return tree, summarize_tree(scene, tree, found, memory, problem=problem)
+    return tree, summarize_tree(scene, tree, shells, memory, problem=problem)
 
 
 def _find_cutoffs(
@@ -189,5 +195,3 @@ def _describe(nodes: dict[str, xr.Dataset], contacts: Contacts) -> None:
     for name in ("diffusion", "conductivity"):
         if name in nodes:
             nodes[name].attrs["frame"] = "centre of mass of the system"
-
-

@@ -92,9 +92,7 @@ def _summarize_density(node: xr.Dataset) -> list[Quantity]:
     return [density, salt]
 
 
-def _summarize_rdf(
-    node: xr.Dataset, cutoffs: Mapping[tuple[str, str], Cutoff]
-) -> list[Quantity]:
+def _summarize_rdf(node: xr.Dataset, cutoffs: Mapping[tuple[str, str], Cutoff]) -> list[Quantity]:
     rows = []
     for i, ((cation, site), cutoff) in enumerate(cutoffs.items()):
         name = f"rdf.{cation}-{site}"

@@ -25,6 +25,7 @@ __all__ = ["Scene", "Site", "scene_from_arrays"]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """The donor atoms of one element in one species."""

@@ -133,6 +133,7 @@ def count_distances(
     """
     found = find_neighbours(a, b, matrix, r_max)
     distance = found.distance[found.first != found.second] if same else found.distance
-    counts = np.bincount(np.minimum((distance * (bins / r_max)).astype(np.int64), bins - 1),
-                         minlength=bins)
+    counts = np.bincount(
+        np.minimum((distance * (bins / r_max)).astype(np.int64), bins - 1), minlength=bins
+    )
     return counts.astype(np.float64)

@@ -68,9 +68,7 @@ def find_runs(pair: npt.ArrayLike, frame: npt.ArrayLike, n_frames: int, *, gap: 
     first = np.flatnonzero(new)
     last = np.append(first[1:], len(key)) - 1
     stop = frames[last]
-    return Runs(
-        pair=pairs[first], start=frames[first], stop=stop, broken=n_frames - 1 - stop > gap
-    )
+    return Runs(pair=pairs[first], start=frames[first], stop=stop, broken=n_frames - 1 - stop > gap)
 
 
 def estimate_lifetime(runs: Runs, dt: float) -> Lifetime:
