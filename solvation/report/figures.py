@@ -256,22 +256,24 @@ def draw_charge(conductivity: xr.Dataset) -> str:
 
 
 def _shade_stages(axes: Axes, stages: Sequence[Stage]) -> None:
-    """Shade every second stage and name those whose names do not run into each other."""
+    """Shade every second stage; name them in two rows, as far as there is room."""
     if not stages:
         return
     begin, end = min(s[1] for s in stages), max(s[2] for s in stages)
     axes.set_xlim(begin, end)
     for _, left, right in stages[1::2]:
         axes.axvspan(left, right, color=MUTED, alpha=0.10, lw=0)
-    placed: list[tuple[float, float]] = []
+    rows: tuple[list[tuple[float, float]], ...] = ([], [])
     for name, left, right in sorted(stages, key=lambda s: s[1] - s[2]):
-        middle, half = 0.5 * (left + right), 0.011 * len(name) * (end - begin)
-        if all(abs(middle - other) > half + more for other, more in placed):
-            placed.append((middle, half))
-            axes.annotate(
-                name, (middle, 1.0), (0, 2), xycoords=("data", "axes fraction"),
-                textcoords="offset points", ha="center", va="bottom", fontsize=6.8, color=MUTED,
-            )  # fmt: skip
+        middle, half = 0.5 * (left + right), 0.0125 * len(name) * (end - begin)
+        for height, row in enumerate(rows):
+            if all(abs(middle - other) > half + more for other, more in row):
+                row.append((middle, half))
+                axes.annotate(
+                    name, (middle, 1.0), (0, 2 + 8 * height), xycoords=("data", "axes fraction"),
+                    textcoords="offset points", ha="center", va="bottom", fontsize=6.8, color=MUTED,
+                )  # fmt: skip
+                break
 
 
 def _draw_curves(

@@ -81,6 +81,7 @@ def list_facts(
         ("Force field", model.pop("forcefield", None)),
         ("Ions", model.pop("ions", None)),
         ("Charges of the ions", _describe_charges(model.pop("charge_scale", None), asked)),
+        ("Cutoff of forces", str(model.pop("cutoff", "")).replace("angstrom", "Å")),
         *((key.replace("_", " ").capitalize(), value) for key, value in model.items()),
     ]
     if "structure" in tree.children:

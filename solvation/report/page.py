@@ -205,6 +205,9 @@ def _draw_plots(tree: xr.DataTree, cations: Sequence[str]) -> dict[str, list[str
             has_shell = bool(np.isfinite(float(nodes["rdf"]["cutoff"].sel(pair=pair))))
             section = "rdf" if has_shell else "rdf-more"
             plots[section].append(figures.draw_rdf(nodes["rdf"], pair))
+        if len(plots["rdf"]) + len(plots["rdf-more"]) <= 3:  # room for all in one row
+            plots["rdf"] += plots.pop("rdf-more")
+            plots["rdf-more"] = []
     if "coordination" in nodes:
         data = nodes["coordination"]
         for cation in cations:

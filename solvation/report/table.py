@@ -109,22 +109,18 @@ def list_key_numbers(quantities: Sequence[Quantity], notes: Notes) -> list[dict[
 
 
 def list_unsettled(quantities: Sequence[Quantity]) -> list[dict[str, Any]]:
-    """Group what is not simply true: by state, then by note."""
-    groups: dict[tuple[str, str], list[Quantity]] = {}
-    for q in quantities:
-        if q.status != "ok":
-            groups.setdefault((q.status, q.note or ""), []).append(q)
-    order = ["not_converged", "bound", "undefined"]
-    return [
-        {
-            "status": status,
-            "words": STATUS_WORDS[members[0].status],
-            "note": note,
-            "why": explain_quantity(members[0]),
-            "members": [(label_quantity(q.name), write_quantity(q)) for q in members],
-        }
-        for (status, note), members in sorted(groups.items(), key=lambda g: order.index(g[0][0]))
-    ]
+    """Group what is not simply true: by state, and within it by note."""
+    groups = []
+    for status in ("not_converged", "bound", "undefined"):
+        members = [q for q in quantities if q.status == status]
+        reasons: dict[str, list[tuple[str, str]]] = {}
+        for q in members:
+            row = (label_quantity(q.name), write_quantity(q))
+            reasons.setdefault(q.note or "", []).append(row)
+        if members:
+            words, why = STATUS_WORDS[members[0].status], explain_quantity(members[0])
+            groups.append({"status": status, "words": words, "why": why, "reasons": reasons})
+    return groups
 
 
 def list_shells(
@@ -179,7 +175,7 @@ def list_residence(
     for pair in data["pair"].to_numpy().astype(str):
         one = {name: float(data[name].sel(pair=pair)) for name in data.data_vars}
         low, high = one["low"], one["high"]
-        interval = f"{low:.3g} – {high:.3g}" if np.isfinite(low + high) else ""
+        interval = f"{low:.2g} – {high:.2g}" if np.isfinite(low + high) else ""
         rows.append(
             {
                 "pair": write_pair(pair),
@@ -257,4 +253,5 @@ def _write_difference(row: Comparison) -> str:
     theirs = float(row.quantity.value or 0.0) - row.difference
     if not theirs:
         return ""
-    return f"{100 * row.difference / abs(theirs):+.2g} %".replace("-", "−")
+    percent = 100 * row.difference / abs(theirs)
+    return f"{percent:+.{0 if abs(percent) >= 10 else 1}f} %".replace("-", "−")

@@ -179,5 +179,7 @@ def test_equal_notes_share_a_letter():
 
 
 def test_every_doubtful_number_is_listed(quantities):
-    members = [m for group in list_unsettled(quantities) for m in group["members"]]
+    groups = list_unsettled(quantities)
+    assert [g["status"] for g in groups] == ["not_converged", "bound", "undefined"]
+    members = [m for g in groups for rows in g["reasons"].values() for m in rows]
     assert len(members) == sum(q.status != "ok" for q in quantities)
