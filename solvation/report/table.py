@@ -111,8 +111,9 @@ def list_key_numbers(quantities: Sequence[Quantity], notes: Notes) -> list[dict[
 def list_unsettled(quantities: Sequence[Quantity]) -> list[dict[str, Any]]:
     """Group what is not simply true: by state, and within it by note."""
     groups = []
-    for status in ("not_converged", "bound", "undefined"):
-        members = [q for q in quantities if q.status == status]
+    states = (("not_converged", None), ("bound", "lower"), ("bound", "upper"), ("undefined", None))
+    for status, side in states:
+        members = [q for q in quantities if q.status == status and side in (None, q.bound)]
         reasons: dict[str, list[tuple[str, str]]] = {}
         for q in members:
             row = (label_quantity(q.name), write_quantity(q))

@@ -179,6 +179,9 @@ def test_equal_notes_share_a_letter():
 
 
 def test_every_doubtful_number_is_listed(quantities):
+    upper = Quantity(name="x", value=1.0, stderr=None, unit="1", status="bound", bound="upper")
+    words = [g["why"] for g in list_unsettled([*quantities, upper])]
+    assert sum("larger" in w for w in words) == sum("smaller" in w for w in words) == 1
     groups = list_unsettled(quantities)
     assert [g["status"] for g in groups] == ["not_converged", "bound", "undefined"]
     members = [m for g in groups for rows in g["reasons"].values() for m in rows]
