@@ -6,6 +6,7 @@ units; the constants below convert results on their way out.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,13 @@ ELEMENTARY_CHARGE = 1.602176634e-19
 """Elementary charge in C (CODATA 2018, exact)."""
 GAS_CONSTANT = AVOGADRO * BOLTZMANN / 1000.0
 """Gas constant in kJ/(mol K)."""
+
+_NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?![\d.,_])(.*)", re.ASCII)
+"""A number, and the rest, which is a unit."""
+_UNIT = re.compile(r"[^\W\d_][\w\s*/^().°%-]*|°[A-Z]|%|1?\s*/[\w\s*/^().°-]*")
+"""What a unit may be written with: text is read, never evaluated."""
+_POWER_OF_NUMBER = re.compile(r"\d\s*(?:\*\*|\^)|\d{3}")
+"""Numbers that a parser would have to work on for minutes, such as 9**9**9."""
 
 
 @cache
@@ -60,47 +68,43 @@ def parse_quantity(text: object, unit: str, *, name: str = "value") -> float:
     """
     import math
 
-    import pint
-
     if isinstance(text, (int, float)) and not isinstance(text, bool):
-        if unit == "dimensionless":
+        if unit == "dimensionless" and math.isfinite(text):
             return float(text)
         raise UnitError(f'{name} = {text} has no unit; write it as "{text} {_short(unit)}"')
     if not isinstance(text, str) or not text.strip():
         raise UnitError(
             f'{name} = {text!r} is not a value with a unit; write e.g. "1 {_short(unit)}"'
         )
-    registry = _registry()
-    head, _, tail = text.strip().partition(" ")
-    try:
-        quantity = registry.Quantity(float(head), tail) if tail else registry.Quantity(text)
-    except ValueError:
-        try:
-            quantity = registry.Quantity(text)
-        except Exception as error:
-            raise UnitError(
-                f'{name} = "{text}" is not understood; write e.g. "1 {_short(unit)}"'
-            ) from error
-    except (
-        pint.UndefinedUnitError,
-        pint.DefinitionSyntaxError,
-        AttributeError,
-        TypeError,
-    ) as error:
+    parts = _NUMBER.match(text)
+    if parts is None:
+        raise UnitError(f'{name} = "{text}" is not understood; write e.g. "1 {_short(unit)}"')
+    quantity = _attach(float(parts[1]), parts[2].strip())
+    if quantity is None:
         raise UnitError(
-            f'{name} = "{text}": unit "{tail}" is not known; write e.g. "1 {_short(unit)}"'
-        ) from error
+            f'{name} = "{text}": unit "{parts[2].strip()}" is not known; '
+            f'write e.g. "1 {_short(unit)}"'
+        )
     if quantity.dimensionless and unit != "dimensionless":
         raise UnitError(f'{name} = "{text}" has no unit; write it as "{text} {_short(unit)}"')
-    try:
-        value = float(quantity.to(unit).magnitude)
-    except pint.DimensionalityError as error:
-        raise UnitError(
-            f'{name} = "{text}" has the wrong unit; it must convert to {_short(unit)}'
-        ) from error
+    if not quantity.is_compatible_with(unit):
+        raise UnitError(f'{name} = "{text}" has the wrong unit; it must convert to {_short(unit)}')
+    value = float(quantity.to(unit).magnitude)
     if not math.isfinite(value):
         raise UnitError(f'{name} = "{text}" is not a finite number; give a finite one')
     return round(value, 12)
+
+
+def _attach(number: float, text: str) -> pint.Quantity[float] | None:
+    """Give a number its unit; None when the unit is not understood."""
+    if not text:
+        return _registry().Quantity(number, "dimensionless")
+    if not _UNIT.fullmatch(text) or _POWER_OF_NUMBER.search(text):
+        return None
+    try:
+        return _registry().Quantity(number, f"1{text}" if text.startswith("/") else text)
+    except Exception:  # pint's parser raises a dozen kinds, some of them from tokenize
+        return None
 
 
 def _short(unit: str) -> str:
