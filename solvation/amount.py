@@ -42,7 +42,8 @@ class Amount(str):
         value = parse_quantity(text, cls.unit)
         if value < cls.minimum or (value == cls.minimum and not cls.inclusive):
             word = "negative" if value < 0 else "too small"
-            raise RecipeError(f'"{text}" is {word}; it must be above {cls.minimum:g}')
+            least = f"{cls.minimum:g} or above" if cls.inclusive else f"above {cls.minimum:g}"
+            raise RecipeError(f'"{text}" is {word}; it must be {least}')
         self = super().__new__(cls, str(text))
         self.magnitude = value
         return self

@@ -87,8 +87,10 @@ def apply_setting(data: dict[str, Any], setting: str) -> None:
 
 def _item(table: list[Any], part: str, setting: str) -> Any:
     """Pick an element of a list of tables by its number."""
-    if not part.isdigit() or int(part) >= len(table):
-        raise RecipeError(f'--set "{setting}": "{part}" is not a number from 0 to {len(table) - 1}')
+    if not part.isdecimal() or int(part) >= len(table):
+        raise RecipeError(
+            f'--set "{setting}": "{part}" is none of the {len(table)} there are; count from 0'
+        )
     return table[int(part)]
 
 

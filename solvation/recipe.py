@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import re
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationError, model_validator
@@ -23,6 +24,8 @@ from solvation.section import Box, Conditions, Model, Protocol, Salt, Solvent, T
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
+
+    from pydantic_core import ErrorDetails
 
 __all__ = ["Recipe", "load_recipe", "parse_recipe"]
 
@@ -145,29 +148,57 @@ def parse_recipe(data: Mapping[str, Any], *, where: str = "recipe") -> Recipe:
 
 def _explain(error: ValidationError) -> str:
     """Turn pydantic's report into one line about the first mistake."""
-    first = error.errors()[0]
+    first, *rest = error.errors()
+    others = [item for item in rest if item["loc"] != first["loc"][: len(item["loc"])]]
     where = ".".join(str(part) for part in first["loc"])
-    others = sum(item["loc"] != first["loc"][: len(item["loc"])] for item in error.errors())
-    more = f" (and {others} more)" if others else ""
+    more = f" (and {len(others)} more)" if others else ""
+    given = first.get("input")
     if first["type"] == "extra_forbidden":
         key = str(first["loc"][-1])
         known = _known_keys(first["loc"][:-1])
         near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
         hint = f'did you mean "{near[0]}"?' if near else f"known keys: {', '.join(known)}"
         return f'key "{where}" is not known; {hint}{more}'
-    message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "missing":
         return f'key "{where}" is missing; add it{more}'
-    message = message[0].lower() + message[1:] if message[:2] != message[:2].upper() else message
-    if message.startswith("value = "):
-        message = message.removeprefix("value = ")
-    given = first.get("input")
-    shown = (
-        f" = {given!r}"
-        if isinstance(given, (str, int, float)) and repr(given) not in message
-        else ""
-    )
-    return f"{where or 'recipe'}{shown}: {message}{more}"
+    if first["type"] == "value_error":
+        message = first["msg"].removeprefix("Value error, ").removeprefix("value = ")
+    elif first["type"] == "tuple_type" and where in ("salt", "solvent"):
+        message = f"there may be several; write [[{where}]] with two brackets"
+    elif first["type"] == "model_type" and isinstance(given, list):
+        message = f"there is only one; write [{where}] with one bracket"
+    else:
+        message = _MESSAGES.get(first["type"], first["msg"].removeprefix("Input "))
+        message += _say_example(first)
+    shown = ""
+    if isinstance(given, str) and f'"{given}"' not in message:
+        shown = f' = "{given}"'
+    elif isinstance(given, (int, float)):
+        shown = f" = {given}"
+    return f"{where}{shown}: {message}{more}" if where else f"{message}{more}"
+
+
+_MESSAGES = {
+    "tuple_type": "must be a list",
+    "model_type": "must be a table",
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "too_short": "is empty; give at least one",
+    "string_pattern_mismatch": "must be letters, digits and . _ + -, without spaces",
+}
+"""Pydantic's words in ours."""
+
+
+def _say_example(error: ErrorDetails) -> str:
+    """Suggest what was probably meant."""
+    if error["type"] == "tuple_type" and isinstance(error["input"], str):
+        return f', e.g. ["{error["input"]}"]'
+    if error["type"] != "literal_error":
+        return ""
+    choices = re.findall(r"'([^']+)'", error["ctx"]["expected"])
+    near = difflib.get_close_matches(str(error["input"]), choices, n=1, cutoff=0.5)
+    return f'; did you mean "{near[0]}"?' if near else ""
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from math import gcd
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from solvation.amount import (
     Concentration,
@@ -38,7 +38,7 @@ class Salt(Table):
     """Name of the anion, e.g. ``"TFSI"``."""
     concentration: Concentration | None = None
     """Amount of formula units, mol/L of solution or mol/kg of solvent."""
-    solvent_ratio: float | None = Field(default=None, gt=0)
+    solvent_ratio: float | None = Field(default=None, gt=0, strict=True, allow_inf_nan=False)
     """Solvent molecules per formula unit, instead of a concentration."""
 
     @model_validator(mode="after")
@@ -77,7 +77,7 @@ class Solvent(Table):
     """Name, e.g. ``"DME"``; aliases are understood."""
     smiles: str | None = None
     """SMILES, instead of a name."""
-    fraction: float = Field(default=1.0, gt=0, le=1)
+    fraction: float = Field(default=1.0, gt=0, le=1, strict=True)
     """Share of the solvent."""
     fraction_of: Literal["volume", "mole", "mass"] = "volume"
     """What `fraction` is a share of."""
@@ -95,9 +95,10 @@ class Solvent(Table):
         if self.name is not None:
             return _find(self.name, "solvent")
         try:
-            return recognize_smiles(self.smiles or "")
+            species = recognize_smiles(self.smiles or "")
         except RecipeError as error:
             raise ValueError(str(error)) from error
+        return _find(species.name, "solvent")
 
 
 class Conditions(Table):
@@ -117,22 +118,24 @@ class Model(Table):
     cutoff: Length = Length("10 angstrom")
     """Cutoff of the direct-space interactions."""
 
-    @model_validator(mode="after")
-    def _check(self) -> Model:
-        scale = self.charge_scale
-        if isinstance(scale, str) and scale != "ecc":
-            raise ValueError(f'charge_scale = "{scale}" is neither "ecc" nor a number')
-        if isinstance(scale, float) and not 0 < scale <= 1.5:
-            raise ValueError(f"charge_scale = {scale:g} is outside 0 to 1.5")
-        return self
+    @field_validator("charge_scale", mode="before")
+    @classmethod
+    def _check(cls, scale: Any) -> Any:
+        if scale == "ecc":
+            return scale
+        if isinstance(scale, bool) or not isinstance(scale, (int, float)):
+            raise ValueError('is neither "ecc" nor a number')
+        if not 0 < scale <= 1.5:
+            raise ValueError("is outside 0 to 1.5")
+        return float(scale)
 
 
 class Box(Table):
     """How large; one of the three, or none and the profile decides."""
 
-    cations: int | None = Field(default=None, ge=1)
+    cations: int | None = Field(default=None, ge=1, strict=True)
     """Number of cations of the first salt."""
-    atoms: int | None = Field(default=None, ge=50)
+    atoms: int | None = Field(default=None, ge=50, strict=True)
     """About how many atoms."""
     edge: Length | None = None
     """Edge of the cubic box."""
@@ -149,11 +152,13 @@ class Protocol(Table):
 
     profile: Literal["quick", "standard", "production"] = "standard"
     """``quick`` shows the road, ``standard`` gives structure, ``production`` transport."""
-    starts: tuple[Literal["separated", "contact", "random"], ...] | None = None
+    starts: tuple[Literal["separated", "contact", "random"], ...] | None = Field(
+        default=None, min_length=1
+    )
     """How replicas are packed, taken in turn."""
-    replicas: int | None = Field(default=None, ge=1)
+    replicas: int | None = Field(default=None, ge=1, strict=True)
     """Independent runs."""
-    seed: int = Field(default=2026, ge=0, lt=2**31)
+    seed: int = Field(default=2026, ge=0, lt=2**31, strict=True)
     """The one seed: packing, velocities and noise follow from it."""
     timestep: Time | None = None
     hydrogen_mass: Mass | None = None
@@ -174,6 +179,18 @@ class Protocol(Table):
     """Time between frames."""
     checkpoint_interval: Time | None = None
     """Time between checkpoints."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Protocol:
+        starts = self.starts or ()
+        if len(set(starts)) < len(starts):
+            raise ValueError("starts lists one twice; raise replicas instead")
+        if self.hydrogen_mass is not None and not 1 <= self.hydrogen_mass.magnitude <= 4:
+            raise ValueError(
+                f"hydrogen_mass = {self.hydrogen_mass} is outside 1 to 4 u; heavier ones would "
+                "leave nothing to their carbon"
+            )
+        return self
 
 
 def _find(name: str, kind: Literal["cation", "anion", "solvent"]) -> Species:
