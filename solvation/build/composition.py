@@ -8,6 +8,7 @@ that the simulation then finds decides the concentration really reached, which e
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING
 
 from solvation.errors import RecipeError
@@ -24,6 +25,8 @@ __all__ = ["Composition", "compose", "compute_concentrations", "compute_refracti
 _ANGSTROM3_PER_CM3_MOL = 1e24 / AVOGADRO
 _DEFAULT_DENSITY = 0.95
 """g/cm3 for a solvent whose density is not known; only the size of the first box depends on it."""
+_MAX_ATOMS = 1_000_000
+"""Packmol takes days beyond this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +73,10 @@ def compose(recipe: Recipe) -> Composition:
     salts, total_solvent = _salt_moles(recipe, solvents)
     amounts = {name: share * total_solvent for name, share in solvents.items()}
     scale = _scale(recipe, salts, amounts)
+    if salts:  # round one salt, then keep the ratio to it of everything else
+        given = next(iter(salts)) if recipe.box.cations else max(salts, key=lambda f: salts[f])
+        scale = max(1, round(salts[given] * scale)) / salts[given]
     units = {formula: max(1, round(moles * scale)) for formula, moles in salts.items()}
-    if salts:  # keep the ratio that was asked for after rounding the first salt
-        first = next(iter(salts))
-        scale = units[first] / salts[first]
     cations: dict[str, int] = {}
     anions: dict[str, int] = {}
     for salt in recipe.salt:
@@ -94,7 +97,8 @@ def compose(recipe: Recipe) -> Composition:
         volume=sum(_volume(species[name]) * number for name, number in counts.items()),
         mass=sum(species[name].mass * number for name, number in counts.items()),
     )
-    _check_edge(recipe, composition)
+    n_atoms = sum(species[name].n_atoms * number for name, number in counts.items())
+    _check_size(recipe, composition, n_atoms)
     return composition
 
 
@@ -228,17 +232,24 @@ def _describe(recipe: Recipe, index: int) -> str:
     return f"{salt.solvent_ratio:g} solvent molecules per formula unit"
 
 
-def _check_edge(recipe: Recipe, composition: Composition) -> None:
-    """Refuse a box whose edge is below twice the cutoff, with room for it to shrink."""
+def _check_size(recipe: Recipe, composition: Composition, n_atoms: int) -> None:
+    """Refuse a box too large to pack, or below twice the cutoff, with room for it to shrink."""
+    if n_atoms > _MAX_ATOMS:
+        raise RecipeError(
+            f"recipe {recipe.name}: the box would hold {n_atoms} atoms, at most {_MAX_ATOMS} can "
+            "be packed; make the box smaller or the salt less dilute"
+        )
     needed = 2.0 * recipe.model.cutoff.magnitude * 1.03
     if composition.edge >= needed:
         return
-    factor = (needed / composition.edge) ** 3
-    larger = (
-        f"box.cations to at least {-int(-recipe.box.cations * factor // 1)}"
-        if recipe.box.cations is not None
-        else f"the box to an edge of at least {needed:.1f} angstrom"
-    )
+    largest = max(_volume(solvent.species) for solvent in recipe.solvent)  # what rounding may cost
+    factor = (needed**3 + largest) / composition.volume
+    if recipe.box.cations is not None:
+        larger = f"box.cations to at least {ceil(recipe.box.cations * factor)}"
+    elif recipe.box.atoms is not None:
+        larger = f"box.atoms to at least {ceil(n_atoms * factor)}"
+    else:
+        larger = f"box.edge to at least {1.01 * needed:.1f} angstrom"
     raise RecipeError(
         f"recipe {recipe.name}: the box ({composition.edge:.1f} angstrom, "
         f"{composition.n_molecules} molecules) is too small for the cutoff of "
