@@ -100,7 +100,8 @@ def make_plan(recipe: Recipe) -> Plan:
         )
 
     def count(key: str) -> int:
-        return round(_magnitude(protocol, key) / report)
+        length = _magnitude(protocol, key)
+        return max(1, round(length / report)) if length else 0
 
     target = recipe.conditions.temperature.magnitude
     hot = max(_magnitude(protocol, "heat_temperature"), target)
@@ -137,7 +138,7 @@ def make_plan(recipe: Recipe) -> Plan:
         friction=_magnitude(protocol, "friction"),
         pressure=recipe.conditions.pressure.magnitude,
         steps_per_interval=steps,
-        intervals_per_checkpoint=max(1, count("checkpoint_interval")),
+        intervals_per_checkpoint=count("checkpoint_interval"),
     )
 
 
