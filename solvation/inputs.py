@@ -26,7 +26,9 @@ def hash_build(recipe: Recipe) -> str:
     protocol = data.get("protocol", {})
     kept = {key: protocol.get(key) for key in ("seed", "hydrogen_mass")}
     field = find_forcefield(recipe.model.forcefield)
-    files = [path.read_text(encoding="utf-8") for path in sorted(field.glob("*")) if path.is_file()]
+    files = [
+        path.read_bytes().decode("latin-1") for path in sorted(field.glob("*")) if path.is_file()
+    ]
     parts = [
         json.dumps(data.get(key), sort_keys=True) for key in ("salt", "solvent", "model", "box")
     ]

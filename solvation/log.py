@@ -75,6 +75,8 @@ def read_log(path: Path) -> Log:
         raise WorkspaceError(
             f"cannot read {path}: {error.strerror}; run `solvation simulate` first"
         ) from error
+    except UnicodeDecodeError as error:
+        raise WorkspaceError(f"{path} is not text; run this replica again") from error
     if not lines or lines[0] + "\n" != LOG_HEADER:
         raise WorkspaceError(f"{path} is not a log of this version; run this replica again")
     rows = [line.split(",") for line in lines[1:]]
@@ -82,9 +84,14 @@ def read_log(path: Path) -> Log:
         raise WorkspaceError(f"{path} has a broken line; run this replica again")
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(_COLUMNS)
     kinds = {"stage": np.str_, "step": np.int64}
-    return Log(
-        **{
-            name: np.array(column, dtype=kinds.get(name, np.float64))
-            for name, column in zip(_COLUMNS, columns, strict=True)
-        }
-    )
+    try:
+        return Log(
+            **{
+                name: np.array(column, dtype=kinds.get(name, np.float64))
+                for name, column in zip(_COLUMNS, columns, strict=True)
+            }
+        )
+    except ValueError as error:
+        raise WorkspaceError(
+            f"{path} has a broken line ({error}); run this replica again"
+        ) from error

@@ -83,13 +83,17 @@ class RunFolder:
             If the file is there and cannot be read.
         """
         try:
-            document: dict[str, Any] = json.loads(self.manifest.read_text(encoding="utf-8"))
+            document: Any = json.loads(self.manifest.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
             raise WorkspaceError(
                 f"cannot read {self.manifest}: {error}; remove it to start this run again"
             ) from error
+        if not isinstance(document, dict):
+            raise WorkspaceError(
+                f"{self.manifest} is not a table; remove it to start this run again"
+            )
         return document
 
     def update_manifest(self, **changes: Any) -> dict[str, Any]:
@@ -112,16 +116,13 @@ class RunFolder:
     def record_stage(self, stage: str, inputs: str) -> Iterator[None]:
         """Note in the manifest that a stage runs, and how it ended."""
         started = datetime.now(UTC)
+        earlier = self.read_manifest().get("stages", {}).get(stage, {})
+        before = earlier.get("wall_s", 0.0) if earlier.get("inputs") == inputs else 0.0
         entry: dict[str, Any] = {
             "inputs": inputs,
             "started": started.isoformat(timespec="seconds"),
-            "wall_s": self.read_manifest().get("stages", {}).get(stage, {}).get("wall_s", 0.0),
+            "wall_s": before,
         }
-        before = (
-            entry["wall_s"]
-            if self.read_manifest().get("stages", {}).get(stage, {}).get("inputs") == inputs
-            else 0.0
-        )
         self.update_manifest(stages={stage: {**entry, "state": "running"}})
         state = "failed"
         try:
@@ -142,15 +143,25 @@ class RunFolder:
         WorkspaceError
             If another process works in the folder.
         """
-        handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise WorkspaceError(
+                f"cannot lock {self.path}: {error.strerror}; choose another folder with -o"
+            ) from error
         try:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+            except BlockingIOError as error:
                 owner = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
                 raise WorkspaceError(
                     f"{self.path} is in use by process {owner}; wait for it, or choose another "
                     "folder with -o"
+                ) from error
+            except OSError as error:
+                raise WorkspaceError(
+                    f"cannot lock {self.path}: {error.strerror}; choose another folder with -o, "
+                    "on a disk of this machine"
                 ) from error
             os.ftruncate(handle, 0)
             os.write(handle, f"{os.getpid()}\n".encode())
@@ -198,7 +209,9 @@ def write_atomic(path: Path, content: str | bytes) -> None:
             os.fsync(stream.fileno())
         partial.replace(path)
     except OSError as error:
-        raise WorkspaceError(f"cannot write {path}: {error.strerror or error}") from error
+        raise WorkspaceError(
+            f"cannot write {path}: {error.strerror or error}; mend that, then run again"
+        ) from error
 
 
 def collect_versions() -> Mapping[str, str]:
