@@ -147,7 +147,7 @@ def run_replica(
     return Outcome(
         replica=replica.name,
         platform=at.platform,
-        speed=float(np.median(production.speed)),
+        speed=float(1.0 / np.mean(1.0 / np.maximum(production.speed, 1e-3))),
         density_stationary=judge_stationarity(density.density).stationary,
         production=at.interval * plan.interval,
     )
