@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -74,14 +75,14 @@ class Quantity:
         sign = {"lower": "> ", "upper": "< ", None: ""}[self.bound]
         if not self.stderr or not math.isfinite(self.stderr) or self.bound:
             return f"{sign}{self.value:.4g}{unit}"
-        digits = max(0, 1 - math.floor(math.log10(self.stderr)) - (f"{self.stderr:.1e}"[0] > "2"))
-        if digits > 5 or abs(self.value) >= 1e5:
-            power = math.floor(math.log10(max(abs(self.value), self.stderr)))
-            scale = 10.0**power
-            places = max(0, digits + power)
-            body = f"({self.value / scale:.{places}f} ± {self.stderr / scale:.{places}f})e{power}"
-            return f"{body}{unit}"
-        return f"{self.value:.{digits}f} ± {self.stderr:.{digits}f}{unit}"
+        mantissa, _, exponent = f"{self.stderr:.1e}".partition("e")
+        digits = (0 if mantissa[0] > "2" else 1) - int(exponent)
+        power = int(f"{max(abs(self.value), self.stderr):.0e}".partition("e")[2])
+        if digits <= 5 and abs(self.value) < 1e5:
+            return f"{self.value:z.{max(0, digits)}f} ± {self.stderr:.{max(0, digits)}f}{unit}"
+        places = min(max(0, digits + power), 15)
+        value, stderr = (Decimal(x).scaleb(-power) for x in (self.value, self.stderr))
+        return f"({value:z.{places}f} ± {stderr:.{places}f})e{power}{unit}"
 
 
 def check_units(tree: xr.DataTree) -> None:
