@@ -102,6 +102,7 @@ def _find_closest(prepared: Prepared) -> float:
     """Smallest distance between atoms of different molecules, in Å; infinity above 3."""
     owner = np.array([atom.residue.index for atom in prepared.topology.atoms()])
     wrapped: NDArray[np.float64] = np.mod(prepared.positions, prepared.edge)
+    wrapped[wrapped >= prepared.edge] = 0.0  # what mod makes of -1e-20
     tree = cKDTree(wrapped, boxsize=np.full(3, prepared.edge))
     pairs = tree.query_pairs(3.0, output_type="ndarray")
     pairs = pairs[owner[pairs[:, 0]] != owner[pairs[:, 1]]]

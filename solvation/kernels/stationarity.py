@@ -75,7 +75,8 @@ def judge_stationarity(series: npt.ArrayLike, *, candidates: int = 20) -> Statio
     stderr = spread * (inefficiency / len(tail)) ** 0.5
     half = len(tail) // 2
     drift = float(tail[half:].mean() - tail[:half].mean())
-    drift_stderr = 2.0 * stderr  # each half has twice the variance of the whole; their difference four times
+    # The mean of a half has twice the variance of the whole's, their difference four times.
+    drift_stderr = 2.0 * stderr
     return Stationary(
         start=best,
         mean=float(tail.mean()),
