@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from energy_by_hand import Molecule
 from numpy.typing import NDArray
 
 from solvation.build.forcefield import check_coverage, load_forcefield
@@ -21,6 +20,8 @@ from solvation.library import (
     list_forcefields,
     openmm_forcefield_directory,
 )
+
+from .energy_by_hand import Molecule
 
 FORCEFIELD = load_forcefield("opls-clp")
 every_residue = pytest.mark.parametrize("name", FORCEFIELD.coverage)

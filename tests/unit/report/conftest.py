@@ -3,7 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from made_results import MANIFEST, make_quantities, make_tree
+
+from .made_results import MANIFEST, make_quantities, make_tree
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import xarray as xr
-from made_results import RECIPE
 
 from solvation.errors import WorkspaceError
 from solvation.library import find_system
@@ -14,6 +13,8 @@ from solvation.report.compare import load_experiment
 from solvation.report.page import SECTIONS, render_report, write_report
 from solvation.report.table import Notes, list_key_numbers, list_unsettled
 from solvation.results import Quantity
+
+from .made_results import RECIPE
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
