@@ -258,11 +258,14 @@ def _claim(folder: RunFolder, recipe: Recipe, *, command: str | None, path: str 
                 "or remove this one"
             )
     write_atomic(folder.recipe, recipe.to_toml())
+    known = folder.read_manifest()
+    typed = command or f'solvation.run("{recipe.name}", "{path}")'
     folder.update_manifest(
         schema=1,
         name=recipe.name,
-        command=command or f'solvation.run("{recipe.name}", "{path}")',
-        created=folder.read_manifest().get("created") or _now(),
+        command=known.get("command", typed),
+        commands=[*known.get("commands", []), typed][-100:],
+        created=known.get("created", _now()),
         versions=dict(collect_versions()),
         recipe_hash=recipe.hash,
         seed=recipe.protocol.seed,

@@ -36,7 +36,7 @@ SECTIONS = {
     "residence": "Residence times",
     "diffusion": "Diffusion",
     "conductivity": "Conductivity",
-    "comparison": "Compared with others",
+    "comparison": "This work vs experiment",
     "not-converged": "Not converged",
     "reproduce": "How to reproduce",
     "made": "How it was made",
