@@ -61,7 +61,13 @@ def summarize_tree(
         *_summarize_speciation(scene, nodes["speciation"], memory),
         *_summarize_shells(nodes["shells"], memory),
         *_summarize_residence(nodes["residence"], memory),
-        *_summarize_transport(scene, nodes, memory, problem),
+        *_summarize_transport(
+            scene,
+            nodes,
+            memory,
+            problem=problem,
+            assumed=not math.isfinite(float(tree.attrs["temperature"])),
+        ),
     ]
 
 
@@ -242,7 +248,9 @@ def _summarize_transport(
     scene: Scene,
     nodes: Mapping[str, xr.Dataset],
     memory: Mapping[str, Memory],
+    *,
     problem: str | None,
+    assumed: bool,
 ) -> list[Quantity]:
     why = problem or "too few frames for dynamics"
     kinds = [s.name for s in scene.species]
@@ -271,8 +279,8 @@ def _summarize_transport(
         return rows
     node = nodes["conductivity"]
     charges = "formal charges"
-    if not math.isfinite(scene.temperature or math.nan):
-        charges += f", at {node.attrs['temperature']:g} K"
+    if assumed:
+        charges += f"; {node.attrs['temperature']:g} K assumed"
     worst += [exchange] if exchange else []
     rows.append(
         _transport(

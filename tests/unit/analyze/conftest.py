@@ -1,28 +1,16 @@
-"""Scenes from synthetic systems."""
+"""Scenes and chance, as fixtures."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
 
-from solvation.analyze.frames import ArraySource
-from solvation.analyze.topology import Scene, scene_from_arrays
-from solvation.synthetic import SyntheticSystem
+from .made_scenes import make_scene as _make
 
 
-def make_scene(system: SyntheticSystem, *, copies: int = 1, **choices: Any) -> Scene:
-    """Turn a synthetic system into a scene; copies are equal replicas."""
-    source = ArraySource(positions=system.positions, boxes=system.box, times=system.times)
-    choices = {"charges": system.charges, "name": system.name, **choices}
-    return scene_from_arrays(system.elements, system.bonds, [source] * copies, **choices)
-
-
-@pytest.fixture(name="make_scene")
-def _make_scene() -> Callable[..., Scene]:
-    return make_scene
+@pytest.fixture
+def make_scene():
+    return _make
 
 
 @pytest.fixture

@@ -1,0 +1,207 @@
+"""Laws: what moving, wrapping, turning and renumbering must not change, and parts that add."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from solvation.analyze.centre import Centres
+from solvation.analyze.contact import Contacts
+from solvation.analyze.driver import run_analyzers
+from solvation.analyze.frames import ArraySource
+from solvation.analyze.rdf import RDF
+from solvation.analyze.stage import analyze_scene
+from solvation.analyze.topology import scene_from_arrays
+from solvation.kernels.cell import box_matrix, wrap
+from solvation.kernels.timecorr import mean_squared_displacement
+from solvation.kernels.uncertainty import member_error
+from solvation.synthetic import make_mixture
+
+CUTOFF = {"*": 3.0}
+LAWS = settings(
+    max_examples=5,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)
+SEEDS = st.integers(min_value=0, max_value=10_000)
+
+
+def _mix(seed):
+    return make_mixture(np.random.default_rng(seed))
+
+
+def _make_scene(system, *, copies=1):
+    source = ArraySource(positions=system.positions, boxes=system.box, times=system.times)
+    return scene_from_arrays(
+        system.elements, system.bonds, [source] * copies, charges=system.charges
+    )
+
+
+def _measure(system):
+    _, quantities = analyze_scene(_make_scene(system), cutoffs=CUTOFF)
+    return {q.name: q for q in quantities}
+
+
+def _assert_same(one, other, *, without=()):
+    """Compare all numbers, or those whose names do not start with one of ``without``."""
+    one, other = (
+        {n: q for n, q in found.items() if not n.startswith(tuple(without))}
+        for found in (one, other)
+    )
+    assert one.keys() == other.keys()
+    for name, quantity in one.items():
+        assert quantity.status == other[name].status, name
+        for key in ("value", "stderr"):
+            mine, theirs = getattr(quantity, key), getattr(other[name], key)
+            if mine is None or theirs is None:
+                assert mine is theirs, name
+            else:
+                assert mine == pytest.approx(theirs, rel=1e-5, abs=1e-15), name
+
+
+@LAWS
+@given(seed=SEEDS, blocks=st.integers(2, 24))
+def test_parts_and_parts_are_the_whole(seed, blocks):
+    scene = _make_scene(_mix(seed))
+    pairs = [("Mg", "H2O.O"), ("Mg", "Cl.Cl")]
+    analyzers = [Contacts(cutoffs=dict.fromkeys(pairs, 3.0)), Centres(), RDF(a="Mg", b="Cl.Cl")]
+    whole, parts = (run_analyzers(scene, analyzers, blocks=n) for n in (1, blocks))
+    one, other = (found["Mg-Cl.Cl"].total() for found in (whole, parts))
+    np.testing.assert_array_equal(one.counts, other.counts)
+    assert one.ideal == pytest.approx(other.ideal, rel=1e-12)
+    (one,), (other,) = (found["contacts"].total().result() for found in (whole, parts))
+    np.testing.assert_array_equal(one.contacts, other.contacts)
+    np.testing.assert_array_equal(one.shared, other.shared)
+    assert one.n_frames == other.n_frames == 24
+    (one,), (other,) = (found["centres"].total().result() for found in (whole, parts))
+    np.testing.assert_array_equal(one.positions, other.positions)
+    # Addition does not depend on the order either.
+    pieces = list(parts["contacts"].split())
+    backwards = pieces[-1]
+    for piece in reversed(pieces[:-1]):
+        backwards = backwards + piece
+    (other,) = backwards.result()
+    np.testing.assert_array_equal(parts["contacts"].total().result()[0].contacts, other.contacts)
+
+
+@LAWS
+@given(seed=SEEDS, shift=st.tuples(*[st.floats(-50, 50)] * 3))
+def test_translation_changes_nothing(seed, shift):
+    system = _mix(seed)
+    _assert_same(
+        _measure(system), _measure(replace(system, positions=system.positions + np.array(shift)))
+    )
+
+
+@LAWS
+@given(seed=SEEDS)
+def test_wrapping_atoms_changes_nothing(seed):
+    system = _mix(seed)
+    matrix = np.repeat(box_matrix(system.box)[None], len(system.times), axis=0)
+    _assert_same(
+        _measure(system), _measure(replace(system, positions=wrap(system.positions, matrix)))
+    )
+
+
+@LAWS
+@given(seed=SEEDS, axes=st.permutations([0, 1, 2]), sign=st.sampled_from([-1.0, 1.0]))
+def test_rotation_by_right_angles_changes_nothing(seed, axes, sign):
+    system = _mix(seed)
+    turned = system.positions[..., axes] * np.array([sign, 1.0, 1.0])
+    _assert_same(_measure(system), _measure(replace(system, positions=turned)))
+
+
+@LAWS
+@given(seed=SEEDS)
+def test_numbering_of_equal_molecules_changes_nothing(seed):
+    system = _mix(seed)
+    rng = np.random.default_rng(seed)
+    order = np.concatenate(
+        [
+            rng.permutation(4),
+            4 + rng.permutation(8),
+            (12 + 3 * rng.permutation(30)[:, None] + np.arange(3)).ravel(),
+        ]
+    )
+    # Errors of transport come from groups of molecules, which depend on the numbering.
+    _assert_same(
+        _measure(system),
+        _measure(replace(system, positions=system.positions[:, order])),
+        without=["diffusion.", "conductivity."],
+    )
+
+
+@LAWS
+@given(seed=SEEDS)
+def test_a_triclinic_box_of_the_same_crystal_changes_nothing(seed):
+    """Lean the third box vector by one edge: the same points repeat in space."""
+    system = _mix(seed)
+    edge = float(system.box[0])
+    leaning = np.array([edge, edge, edge * np.sqrt(2.0), 90.0, 45.0, 90.0])
+    np.testing.assert_allclose(box_matrix(leaning)[2], [edge, 0.0, edge], atol=1e-9)
+    # Half the perpendicular width, and with it the reach of g(r), is less in the leaning box.
+    _assert_same(_measure(system), _measure(replace(system, box=leaning)), without=["rdf."])
+
+
+@LAWS
+@given(seed=SEEDS)
+def test_a_box_repeated_in_all_directions_holds_the_same_fractions(seed):
+    system = make_mixture(np.random.default_rng(seed), n_frames=4)
+    edge = float(system.box[0])
+    images = [np.array([i, j, k]) * edge for i in (0, 1) for j in (0, 1) for k in (0, 1)]
+    n = len(system.elements)
+    large = replace(
+        system,
+        elements=system.elements * 8,
+        bonds=np.concatenate([system.bonds + n * k for k in range(8)]),
+        positions=np.concatenate([system.positions + image for image in images], axis=1),
+        box=system.box * np.array([2.0, 2.0, 2.0, 1.0, 1.0, 1.0]),
+    )
+    small, large = _measure(system), _measure(large)
+    for name, quantity in small.items():
+        if name.startswith(("coordination.", "speciation.", "shell.", "density")):
+            assert large[name].value == pytest.approx(quantity.value, rel=1e-9), name
+
+
+@LAWS
+@given(seed=SEEDS)
+def test_fractions_close_to_one_and_charges_to_zero(seed):
+    tree, quantities = analyze_scene(_make_scene(_mix(seed)), cutoffs=CUTOFF)
+    for prefix in ("speciation.cation.", "speciation.anion.", "species.", "shell."):
+        total = sum(q.value for q in quantities if q.name.startswith(prefix))
+        assert total == pytest.approx(1.0, abs=1e-9)
+    node = tree["speciation"]
+    charge = float((node["species_charge"] * node["species_count"]).sum())
+    assert charge == pytest.approx(0.0, abs=1e-9)
+
+
+@LAWS
+@given(seed=SEEDS)
+def test_a_replica_counted_twice_leaves_the_values(seed):
+    system = _mix(seed)
+    one, two = (
+        {q.name: q for q in analyze_scene(_make_scene(system, copies=n), cutoffs=CUTOFF)[1]}
+        for n in (1, 2)
+    )
+    for name, quantity in one.items():
+        if name.startswith(("coordination.", "speciation.", "species.", "shell.")):
+            assert two[name].value == pytest.approx(quantity.value, rel=1e-9, abs=1e-12), name
+
+
+@settings(max_examples=50, deadline=None)
+@given(seed=SEEDS, scale=st.floats(1e-3, 1e3), shift=st.floats(-1e3, 1e3))
+def test_errors_and_displacements_scale(seed, scale, shift):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(20, 5))
+    assert member_error([scale * x + shift]) == pytest.approx(scale * member_error([x]), rel=1e-6)
+    path = np.cumsum(rng.normal(size=(20, 3)), axis=0)
+    np.testing.assert_allclose(
+        mean_squared_displacement(scale * path + shift)[1:],
+        scale**2 * mean_squared_displacement(path)[1:],
+        rtol=1e-6,
+    )

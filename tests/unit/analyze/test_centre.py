@@ -1,0 +1,70 @@
+"""Paths of centres of mass, wrapped and not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from solvation.analyze.centre import Centres, find_path
+from solvation.analyze.driver import run_analyzers
+from solvation.kernels.cell import box_matrix, wrap
+from solvation.synthetic import make_mixture
+
+
+def _walk(rng, *, n_frames=60, step=0.3, edge=15.0, n=20):
+    path = np.cumsum(rng.normal(scale=step, size=(n_frames, n, 3)), axis=0)
+    path += rng.random((n, 3)) * edge
+    path -= path.mean(axis=1, keepdims=True)
+    matrix = np.repeat(box_matrix([edge] * 3 + [90.0] * 3)[None], n_frames, axis=0)
+    return np.arange(n_frames) * 2.0, path, matrix, np.ones(n)
+
+
+def test_centres_are_weighted_by_mass(make_scene, rng):
+    scene = make_scene(make_mixture(rng, n_frames=4))
+    (path,) = run_analyzers(scene, [Centres()])["centres"].total().result()
+    x = scene.sources[0].positions
+    first = scene.find_species("H2O").atoms[0]
+    centre = (x[:, first] * scene.masses[first][:, None]).sum(1) / scene.masses[first].sum()
+    drift = (x * scene.masses[:, None]).sum(1) / scene.masses.sum()
+    molecule = int(scene.molecule[first[0]])
+    np.testing.assert_allclose(path.positions[:, molecule], centre - drift, atol=1e-9)
+
+
+def test_wrapped_paths_are_unwrapped(rng):
+    times, path, matrix, mass = _walk(rng)
+    found = find_path(0, times, wrap(path, matrix), matrix, mass)
+    assert found.unwrapped
+    assert found.problem is None
+    assert found.timestep == pytest.approx(2.0)
+    steps = np.diff(path, axis=0)
+    np.testing.assert_allclose(np.diff(found.positions, axis=0), steps, atol=1e-9)
+
+
+def test_unwrapped_paths_are_left_alone(rng):
+    times, path, matrix, mass = _walk(rng, step=8.0)
+    found = find_path(0, times, path, matrix, mass)
+    assert not found.unwrapped
+    assert found.problem is None
+    np.testing.assert_allclose(found.positions, path, atol=1e-9)
+
+
+def test_steps_too_long_to_unwrap_are_a_problem(rng):
+    times, path, matrix, mass = _walk(rng, step=3.0)
+    found = find_path(0, times, wrap(path, matrix), matrix, mass)
+    assert "too far apart to unwrap" in found.problem
+
+
+def test_times_must_be_even(rng):
+    times, path, matrix, mass = _walk(rng)
+    times[7] += 0.5
+    assert "not evenly spaced" in find_path(0, times, path, matrix, mass).problem
+    none = np.full(len(times), np.nan)
+    assert "no times" in find_path(0, none, path, matrix, mass).problem
+    alone = find_path(0, times[:1], path[:1], matrix[:1], mass)
+    assert "single frame" in alone.problem
+
+
+def test_times_rounded_to_single_precision_are_even(rng):
+    _, path, matrix, mass = _walk(rng)
+    times = (1e5 + 0.1 * np.arange(len(path))).astype(np.float32).astype(float)
+    assert find_path(0, times, path, matrix, mass).problem is None

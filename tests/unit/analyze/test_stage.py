@@ -1,0 +1,144 @@
+"""The stage from end to end: names, units, errors and statuses."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from solvation.analyze.density import measure_density, name_salt
+from solvation.analyze.stage import analyze_scene
+from solvation.errors import TrajectoryError
+from solvation.results import check_units, load_results, save_results
+from solvation.synthetic import (
+    make_ideal_gas,
+    make_lattice,
+    make_mixture,
+    make_random_walk,
+    make_two_state_contacts,
+)
+
+from .made_scenes import make_scene as make
+
+
+@pytest.fixture(scope="module")
+def analyzed():
+    system = make_two_state_contacts(np.random.default_rng(3), n=27, n_frames=300)
+    told = []
+    tree, quantities = analyze_scene(
+        make(system), charge_scale=0.72, progress=lambda *news: told.append(news)
+    )
+    return system, tree, {q.name: q for q in quantities}, told
+
+
+def test_two_state_contacts_are_found(analyzed):
+    system, _, found, _ = analyzed
+    residence = found["residence.Mg-H2O"]
+    assert residence.status == "ok"
+    assert residence.n_events > 50
+    assert abs(residence.value - system.truth["residence"]) < 3.0 * residence.stderr
+    bound = found["coordination.Mg-H2O.O"]
+    assert abs(bound.value - system.truth["bound"]) < 3.0 * bound.stderr
+    assert bound.status == "ok"
+
+
+def test_what_depends_on_an_exchange_that_never_happened_is_marked(analyzed):
+    _, _, found, _ = analyzed
+    for name, quantity in found.items():
+        if name.startswith(("speciation.", "species.", "shell.")):
+            assert quantity.status == "not_converged", name
+            assert "no Mg-Cl contact" in quantity.note
+    assert found["residence.Mg-Cl"].status == "undefined"
+    assert found["coordination.Mg-Cl.Cl"].stderr > 0.0
+
+
+def test_the_tree_survives_the_disk(analyzed, tmp_path):
+    _, tree, _, _ = analyzed
+    check_units(tree)
+    save_results(tree, tmp_path / "results.nc")
+    back = load_results(tmp_path / "results.nc")
+    assert set(back.children) == {
+        "rdf", "coordination", "speciation", "shells", "residence", "diffusion", "conductivity",
+        "density", "structure",
+    }  # fmt: skip
+    assert json.loads(back.attrs["counts"]) == {"Mg": 27, "Cl": 54, "H2O": 27}
+    assert back.attrs["charge_scale"] == 0.72
+    assert math.isnan(back.attrs["temperature"])
+    shell = json.loads(str(back["shells"]["structure"].values[0]))
+    assert shell["elements"][0] == "Mg"
+    for node in back.subtree:
+        for name in node.data_vars:
+            if f"{name}_stderr" in node.data_vars:
+                assert node[f"{name}_stderr"].dims == node[name].dims
+
+
+def test_progress_is_told(analyzed):
+    _, _, _, told = analyzed
+    labels = {label for _, _, label in told}
+    assert labels == {"radial distribution functions", "contacts and paths"}
+    assert told[-1][:2] == (300, 300)
+
+
+def test_statuses_and_errors_are_consistent(analyzed):
+    for quantity in analyzed[2].values():
+        assert (quantity.value is None) == (quantity.status == "undefined"), quantity.name
+        assert (quantity.bound is None) == (quantity.status != "bound"), quantity.name
+        assert quantity.note or quantity.status == "ok", quantity.name
+        if quantity.status in ("ok", "not_converged"):
+            assert quantity.stderr is not None, quantity.name
+
+
+def test_a_lattice_is_one_aggregate(make_scene):
+    _, quantities = analyze_scene(make_scene(make_lattice()))
+    found = {q.name: q for q in quantities}
+    assert found["coordination.Li-F.F"].value == 6.0
+    assert found["coordination.Li-F.F"].stderr > 0.0
+    assert found["species.[Li108F108]0"].value == 1.0
+    assert found["speciation.cation.agg"].value == 1.0
+    assert found["diffusion.Li"].status == "undefined"
+
+
+def test_a_gas_has_no_shell(make_scene, rng):
+    _, quantities = analyze_scene(make_scene(make_ideal_gas(rng)))
+    found = {q.name: q for q in quantities}
+    assert found["rdf.Li-F.F.cutoff"].status == "undefined"
+    assert "no first shell" in found["coordination.Li-F.F"].note
+
+
+def test_a_single_frame_is_structure_without_dynamics(make_scene, rng):
+    _, quantities = analyze_scene(make_scene(make_mixture(rng, n_frames=1)), cutoffs={"*": 3.0})
+    found = {q.name: q for q in quantities}
+    assert found["diffusion.Mg"].note == "a single frame has no dynamics"
+    assert found["speciation.cation.cip"].status == "not_converged"
+    assert found["coordination.Mg.total"].value > 0.0
+
+
+def test_temperature_not_given_is_said(make_scene, rng):
+    walk = make_random_walk(rng)
+    _, quantities = analyze_scene(make_scene(walk))
+    assert "298.15 K assumed" in {q.name: q for q in quantities}["conductivity.einstein"].note
+    tree, quantities = analyze_scene(make_scene(walk), temperature=330.0)
+    assert "assumed" not in {q.name: q for q in quantities}["conductivity.einstein"].note
+    assert tree.attrs["temperature"] == 330.0
+
+
+def test_nothing_that_binds_is_an_error(make_scene, rng):
+    scene = make_scene(make_ideal_gas(rng), charges={"F": 0}, roles={50: ("solvent", "gas")})
+    with pytest.raises(TrajectoryError, match="can bind a cation"):
+        analyze_scene(scene)
+
+
+def test_density_and_salt(make_scene, rng):
+    scene = make_scene(make_random_walk(rng, n=10))
+    assert name_salt(scene) == ("MgCl2", 10.0)
+    from solvation.analyze.centre import Centres
+    from solvation.analyze.driver import run_analyzers
+
+    paths = run_analyzers(scene, [Centres()])["centres"].total().result()
+    found = measure_density(scene, paths)
+    mass = 10 * 24.305 + 20 * 35.45
+    assert float(found["density"]) == pytest.approx(mass / 6.02214076e23 / 27000e-24)
+    assert float(found["concentration"]) == pytest.approx(10 / 6.02214076e23 / 27000e-27)
+    assert float(found["density_stderr"]) == 0.0
