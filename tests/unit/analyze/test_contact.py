@@ -161,3 +161,14 @@ def test_a_graph_that_does_not_close_is_an_error(scene, monkeypatch):
     monkeypatch.setattr(speciation, "count_members", lambda *a: wrong(*a) * 2)
     with pytest.raises(TrajectoryError, match="does not close"):
         measure_speciation(scene, _tables(scene))
+
+
+@pytest.mark.parametrize(("z", "touches"), [(5.8, True), (5.9, False)])
+def test_molecules_touch_within_their_radii_and_half_an_angstrom(z, touches):
+    """O of the water at 2.1 Å and Cl at z: 1.52 + 1.75 + 0.5 = 3.77 Å decide."""
+    far = [FAR, FAR, FAR]
+    scene = _make_scene([[[0.0, 0.0, z], far, far, [0.0, 0.0, 2.1]]])
+    oxygen = scene.sources[0].positions[0, 5]
+    scene.sources[0].positions[0, 6:8] = oxygen + [[0.9, 0.3, -0.1], [-0.9, 0.3, -0.1]]
+    (table,) = _tables(scene)
+    assert bool(len(table.shared)) == touches

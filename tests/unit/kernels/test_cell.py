@@ -101,3 +101,9 @@ def test_unwrapping_a_breathing_box_does_not_make_resting_molecules_move():
     images = 5.0 * edges[:, None, None]
     found = unwrap_centres(rest[None] + images, matrix)
     assert np.abs(found - found[0]).max() < 1e-9
+
+
+def test_a_step_across_the_boundary_is_taken_in_the_later_box():
+    matrix = np.array([box_matrix([e, e, e, 90.0, 90.0, 90.0]) for e in (20.0, 22.0)])
+    found = unwrap_centres(np.array([[[19.5, 5.0, 5.0]], [[0.3, 5.0, 5.0]]]), matrix)
+    assert found[1, 0, 0] - found[0, 0, 0] == pytest.approx(0.3 - 19.5 + 22.0)
