@@ -169,6 +169,7 @@ def test_molecules_touch_within_their_radii_and_half_an_angstrom(z, touches):
     far = [FAR, FAR, FAR]
     scene = _make_scene([[[0.0, 0.0, z], far, far, [0.0, 0.0, 2.1]]])
     oxygen = scene.sources[0].positions[0, 5]
-    scene.sources[0].positions[0, 6:8] = oxygen + [[0.9, 0.3, -0.1], [-0.9, 0.3, -0.1]]
+    arms = np.array([[0.9, 0.3, -0.1], [-0.9, 0.3, -0.1]])
+    scene.sources[0].positions[0, 6:8] = oxygen + arms
     (table,) = _tables(scene)
     assert bool(len(table.shared)) == touches
