@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,7 +42,11 @@ def count_donors(table: ContactTable, ions: Ions, atoms: Ints | None = None) -> 
 
 
 def measure_coordination(
-    scene: Scene, tables: Sequence[ContactTable], pairs: Sequence[tuple[str, str]]
+    scene: Scene,
+    tables: Sequence[ContactTable],
+    pairs: Sequence[tuple[str, str]],
+    *,
+    events: Mapping[str, int] | None = None,
 ) -> xr.Dataset:
     """Average the number of donor atoms per cation, by site and in total.
 
@@ -54,6 +58,9 @@ def measure_coordination(
         Contacts, one table per replica.
     pairs
         Cation species and site, e.g. ``("Mg", "DME.O")``.
+    events
+        Exchanges by cation and ligand, e.g. ``"Mg-DME"``; they decide how many independent
+        samples there are, see `member_error`.
     """
     import xarray as xr
 
@@ -66,14 +73,18 @@ def measure_coordination(
         atoms = scene.find_site(site).atoms
         counts = [count_donors(table, ions, atoms)[:, mine] for table in tables]
         number.append(_mean(counts))
-        error.append(member_error(counts))
+        ligand = f"{cation}-{scene.find_site(site).species}"
+        error.append(member_error(counts, n_events=events[ligand] if events else None))
         spread.append(_distribution(counts))
     total, total_error, total_spread = [], [], []
     for cation in cations:
         mine = ions.cation_species == names.index(cation)
         counts = [count_donors(table, ions)[:, mine] for table in tables]
         total.append(_mean(counts))
-        total_error.append(member_error(counts))
+        fewest = min(
+            (n for p, n in (events or {}).items() if p.startswith(f"{cation}-")), default=0
+        )
+        total_error.append(member_error(counts, n_events=fewest if events else None))
         total_spread.append(_distribution(counts))
     largest = max((len(x) for x in (*spread, *total_spread)), default=1)
     text = "number of coordinating atoms"

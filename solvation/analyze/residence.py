@@ -16,7 +16,14 @@ from solvation.kernels.survival import Runs, find_runs, lifetime_from_counts
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["FEWEST_EVENTS", "TOLERANCE", "Memory", "judge_memory", "measure_residence"]
+__all__ = [
+    "FEWEST_EVENTS",
+    "TOLERANCE",
+    "Memory",
+    "count_events",
+    "judge_memory",
+    "measure_residence",
+]
 
 TOLERANCE = 2.0
 """ps: a ligand that leaves and is back within this time has not exchanged (Impey, Madden,
@@ -123,6 +130,12 @@ def find_timestep(table: ContactTable) -> float:
     """Return the time between frames in ps; 0 for a single frame or frames without times."""
     span = float(table.times[-1] - table.times[0])
     return span / (table.n_frames - 1) if table.n_frames > 1 and span > 0.0 else 0.0
+
+
+def count_events(residence: xr.Dataset) -> dict[str, int]:
+    """Return how often each kind of contact was seen to break, by ``"<cation>-<ligand>"``."""
+    pairs, events = residence["pair"].values, residence["n_events"].values
+    return {str(pair): int(n) for pair, n in zip(pairs, events, strict=True)}
 
 
 def judge_memory(residence: xr.Dataset, *, longest: float) -> dict[str, Memory]:

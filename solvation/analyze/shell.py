@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,7 +49,11 @@ def count_shells(scene: Scene, table: ContactTable) -> Ints:
 
 
 def measure_shells(
-    scene: Scene, tables: Sequence[ContactTable], *, n_structures: int = 6
+    scene: Scene,
+    tables: Sequence[ContactTable],
+    *,
+    n_structures: int = 6,
+    events: Mapping[str, int] | None = None,
 ) -> xr.Dataset:
     """Rank the compositions of first shells, and draw the most frequent from real frames.
 
@@ -61,6 +65,9 @@ def measure_shells(
         Contacts, one table per replica.
     n_structures
         How many shells get a structure.
+    events
+        Exchanges by cation and ligand; the rarest decides how many independent samples there
+        are, see `member_error`.
     """
     import xarray as xr
 
@@ -91,6 +98,7 @@ def measure_shells(
         for row in kinds
     ]
     ranked = sorted(range(len(kinds)), key=lambda k: (-int(populations[k]), names[k]))
+    rarest = None if events is None else min(events.values(), default=0)
     share = {i: sum(int(c.sum()) for c in (k_of == i for k_of in kind_of)) for i in ranked}
     size = max(len(flat), 1)
     structures, frames, replicas = [], [], []
@@ -110,7 +118,10 @@ def measure_shells(
         {
             "fraction": ("shell", [share[k] / size for k in ranked], attrs(text)),
             "fraction_stderr": (
-                "shell", [member_error([k_of == k for k_of in kind_of]) for k in ranked],
+                "shell", [
+                    member_error([k_of == k for k_of in kind_of], n_events=rarest)
+                    for k in ranked
+                ],
                 attrs(f"standard error of the {text}"),
             ),
             "structure": (

@@ -17,7 +17,7 @@ The graph of contacts between cations and anions then gives the charged species.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -155,8 +155,20 @@ def write_charge(charge: int) -> str:
     return f"{size}{'+' if charge > 0 else '-'}"
 
 
-def measure_speciation(scene: Scene, tables: Sequence[ContactTable]) -> xr.Dataset:
+def measure_speciation(
+    scene: Scene, tables: Sequence[ContactTable], *, events: Mapping[str, int] | None = None
+) -> xr.Dataset:
     """Average fractions of ions by class, by number of counter-ions, and by charged species.
+
+    Parameters
+    ----------
+    scene
+        Species.
+    tables
+        Contacts, one table per replica.
+    events
+        Exchanges by cation and ligand, e.g. ``"Mg-TFSI"``; those with anions decide how many
+        independent samples there are, see `member_error`.
 
     Raises
     ------
@@ -167,6 +179,10 @@ def measure_speciation(scene: Scene, tables: Sequence[ContactTable]) -> xr.Datas
 
     ions = list_ions(scene)
     pairing = [find_pairing(scene, table) for table in tables]
+    anions = {s.name for s in scene.list_role("anion")}
+    n_events = None
+    if events is not None:
+        n_events = sum(n for pair, n in events.items() if pair.partition("-")[2] in anions)
     data: dict[str, tuple[tuple[str, ...], object, dict[str, str]]] = {}
 
     def put(name: str, dims: tuple[str, ...], values: object, text: str, unit: str = "1") -> None:
@@ -174,17 +190,17 @@ def measure_speciation(scene: Scene, tables: Sequence[ContactTable]) -> xr.Datas
 
     for side in ("cation", "anion"):
         classes = [getattr(p, f"{side}_class") for p in pairing]
-        values = [_fraction([c == k for c in classes]) for k in range(4)]
+        values = [_fraction([c == k for c in classes], n_events) for k in range(4)]
         put(side, ("class",), [v for v, _ in values], f"fraction of {side}s")
         put(f"{side}_stderr", ("class",), [e for _, e in values], f"error of fraction of {side}s")
         counts = [getattr(p, f"{side}_counterions") for p in pairing]
         most = max((int(c.max(initial=0)) for c in counts), default=0)
-        values = [_fraction([c == k for c in counts]) for k in range(most + 1)]
+        values = [_fraction([c == k for c in counts], n_events) for k in range(most + 1)]
         dim = "n_counterions" if side == "cation" else "n_counterions_of_anion"
         text = f"fraction of {side}s with that many counter-ions"
         put(f"{side}_counterions", (dim,), [v for v, _ in values], text)
         put(f"{side}_counterions_stderr", (dim,), [e for _, e in values], f"error of {text}")
-    names, charge, fraction, error, number = _sum_species(scene, ions, pairing)
+    names, charge, fraction, error, number = _sum_species(scene, pairing, n_events)
     put("species_fraction", ("species",), fraction, "fraction of cations in that species")
     put("species_fraction_stderr", ("species",), error, "standard error of that fraction")
     put("species_charge", ("species",), charge, "formal charge of the species", "e")
@@ -197,16 +213,16 @@ def measure_speciation(scene: Scene, tables: Sequence[ContactTable]) -> xr.Datas
     return dataset
 
 
-def _fraction(masks: Sequence[npt.NDArray[np.bool_]]) -> tuple[float, float]:
+def _fraction(masks: Sequence[npt.NDArray[np.bool_]], n_events: int | None) -> tuple[float, float]:
     """Return the mean over frames and ions, and its error."""
     size = sum(m.size for m in masks)
     if not size:
         return float("nan"), float("nan")
-    return sum(int(m.sum()) for m in masks) / size, member_error(masks)
+    return sum(int(m.sum()) for m in masks) / size, member_error(masks, n_events=n_events)
 
 
 def _sum_species(
-    scene: Scene, ions: Ions, pairing: Sequence[Pairing]
+    scene: Scene, pairing: Sequence[Pairing], n_events: int | None
 ) -> tuple[list[str], Ints, list[float], list[float], list[float]]:
     """Gather the kinds of clusters of all replicas, most populated first."""
     ionic = [scene.species[i] for i in _ionic(scene)]
@@ -220,7 +236,7 @@ def _sum_species(
         )
         masks = [p.cation_cluster == i for p, i in zip(pairing, index, strict=True)]
         has_cation = any(n and s.role == "cation" for n, s in zip(kind, ionic, strict=True))
-        value, error = _fraction(masks) if has_cation else (0.0, float("nan"))
+        value, error = _fraction(masks, n_events) if has_cation else (0.0, float("nan"))
         charge = sum(n * s.charge for n, s in zip(kind, ionic, strict=True))
         members = [(s.name, s.n_atoms, n) for n, s in zip(kind, ionic, strict=True)]
         found.append((-value, name_cluster(members, charge), charge, error, count / n_frames))

@@ -17,7 +17,7 @@ from solvation.analyze.density import measure_density
 from solvation.analyze.diffusion import measure_diffusion
 from solvation.analyze.driver import Parts, run_analyzers
 from solvation.analyze.rdf import RDF, PairCounts, collect_rdfs, peak_error
-from solvation.analyze.residence import judge_memory, measure_residence
+from solvation.analyze.residence import count_events, judge_memory, measure_residence
 from solvation.analyze.shell import measure_shells
 from solvation.analyze.speciation import measure_speciation
 from solvation.analyze.structure import take_structure
@@ -100,10 +100,12 @@ def analyze_scene(
     tables: tuple[ContactTable, ...] = second["contacts"].total().result()
     paths: tuple[Path, ...] = second["centres"].total().result()
     nodes: dict[str, xr.Dataset] = {"rdf": _describe_rdfs(first, shells)}
-    nodes["coordination"] = measure_coordination(scene, tables, pairs)
-    nodes["speciation"] = measure_speciation(scene, tables)
-    nodes["shells"] = measure_shells(scene, tables)
-    nodes["residence"] = measure_residence(scene, tables)
+    residence = measure_residence(scene, tables)
+    events = count_events(residence)
+    nodes["coordination"] = measure_coordination(scene, tables, pairs, events=events)
+    nodes["speciation"] = measure_speciation(scene, tables, events=events)
+    nodes["shells"] = measure_shells(scene, tables, events=events)
+    nodes["residence"] = residence
     diffusion = measure_diffusion(scene, paths)
     if diffusion is not None:
         nodes["diffusion"] = diffusion

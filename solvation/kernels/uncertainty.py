@@ -98,13 +98,15 @@ def replica_error(means: npt.ArrayLike, weights: npt.ArrayLike) -> float:
     return float(np.sqrt((w * (x - centre) ** 2).sum() / max(n_effective - 1.0, 1e-9)))
 
 
-def member_error(replicas: Sequence[npt.ArrayLike]) -> float:
+def member_error(replicas: Sequence[npt.ArrayLike], *, n_events: int | None = None) -> float:
     r"""Return the standard error of a mean over members (ions) and frames.
 
     Parameters
     ----------
     replicas
         One array ``(n_frames, n_members)`` per replica: a number, or 0 and 1, per ion and frame.
+    n_events
+        How often the members were seen to change for good (exchanges), in all replicas.
 
     Notes
     -----
@@ -114,8 +116,11 @@ def member_error(replicas: Sequence[npt.ArrayLike]) -> float:
     2. *members*: the scatter of the ions' own time averages, which sees frozen ions — a shell
        that never exchanges is one sample however long the run;
     3. *replicas*: the scatter of the replicas' means, which sees the memory of the start;
-    4. *floor*: one ion more or less in the sample (`smoothed_binomial_error` at 0), used only
-       where everything came out the same and the scatter is zero.
+    4. *samples*: the smoothed binomial error of the commonest value in as many independent
+       samples as there are members, plus two for every event (one exchange ends a state and
+       begins another). Eight frozen ions that all look alike are eight samples and not an exact
+       result; a short-lived contact between them does not make it one. Without ``n_events`` it
+       is used only where everything came out the same.
     """
     arrays = [np.asarray(x, dtype=np.float64) for x in replicas]
     arrays = [x for x in arrays if x.size]
@@ -129,10 +134,11 @@ def member_error(replicas: Sequence[npt.ArrayLike]) -> float:
     n_members = sum(len(x) for x in per_member)
     members = 0.0
     if n_members > 1:
-        # Replicas of one box may differ in their mean; that scatter belongs to `replicas`.
         members = float(np.concatenate(per_member).std(ddof=1) / np.sqrt(n_members))
     between = replica_error([x.mean() for x in arrays], sizes) if len(arrays) > 1 else 0.0
     largest = max(time, members, between)
-    if largest > 0.0:
+    if largest > 0.0 and n_events is None:
         return largest
-    return float(smoothed_binomial_error(0.0, n_members))
+    _, counts = np.unique(np.concatenate([x.ravel() for x in arrays]), return_counts=True)
+    samples = n_members + 2 * (n_events or 0)
+    return max(largest, float(smoothed_binomial_error(counts.max() / counts.sum(), samples)))

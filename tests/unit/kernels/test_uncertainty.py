@@ -64,6 +64,14 @@ def test_replicas_that_disagree_show_it():
     assert member_error([one, other]) == pytest.approx(0.5, rel=0.01)
 
 
+def test_a_blip_does_not_make_frozen_members_exact():
+    frozen = np.ones((200, 8))
+    frozen[17, 3] = 0.0
+    assert member_error([frozen]) < 0.002
+    assert member_error([frozen], n_events=1) == pytest.approx(0.094, abs=0.002)
+    assert member_error([frozen], n_events=100_000) < 0.002
+
+
 @pytest.mark.parametrize("lifetime", [2.0, 30.0, 3000.0])
 def test_errors_of_populations_cover_the_truth(lifetime):
     """From fast exchange to frozen shells: z scores have a standard deviation near 1."""
@@ -71,6 +79,7 @@ def test_errors_of_populations_cover_the_truth(lifetime):
     scores = []
     for _ in range(150):
         bound = draw_two_state(rng, n_pairs=30, n_frames=300, lifetime=lifetime, absence=lifetime)
-        scores.append((bound.mean() - 0.5) / member_error([bound]))
+        breaks = int((bound[:-1] & ~bound[1:]).sum())
+        scores.append((bound.mean() - 0.5) / member_error([bound], n_events=breaks))
     assert 0.75 < np.std(scores) < 1.1
     assert np.mean(np.abs(scores) < 1.96) > 0.92
