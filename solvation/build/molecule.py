@@ -32,6 +32,14 @@ __all__ = [
 ]
 
 
+_TRIES = 20
+"""Shapes tried for one cluster: distance geometry now and then leaves two ligands too close."""
+_ROOMY = 1.8
+"""Å between atoms of different ligands; good enough to stop looking."""
+_TIGHT = 1.4
+"""Å; a closer contact is not a start to relax from."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Molecule:
     """One molecule: atoms, bonds and a shape."""
@@ -192,17 +200,24 @@ def embed_cluster(
         _bound_complex(bounds, starts=starts, donors=donors, distance=distance)
         DoTriangleSmoothing(bounds)
         parameters: Any = rdDistGeom.EmbedParameters()
-        parameters.randomSeed = seed
         parameters.useRandomCoords = True
         parameters.maxIterations = 50
         parameters.ignoreSmoothingFailures = True
         parameters.SetBoundsMat(bounds)
-        failed = rdDistGeom.EmbedMolecule(mol, parameters) < 0
-    if failed:
+        positions, widest = None, _TIGHT
+        for attempt in range(_TRIES):
+            parameters.randomSeed = (seed * _TRIES + attempt) % 2**31
+            if rdDistGeom.EmbedMolecule(mol, parameters) < 0:
+                continue
+            shape = np.array(mol.GetConformer().GetPositions(), dtype=float)
+            gap = _measure_gap(shape, starts)
+            if gap > widest:
+                positions, widest = shape - shape[0], gap
+            if gap >= _ROOMY:
+                break
+    if positions is None:
         names = ", ".join(species.name for species, _ in ligands)
         raise PackingError(f"{names} do not fit around {cation.name}; start from random instead")
-    positions = np.array(mol.GetConformer().GetPositions(), dtype=float)
-    positions -= positions[0]
     molecules = [embed_molecule(cation, seed=seed)]
     for (species, _), start in zip(ligands, starts, strict=True):
         elements, bonds = _describe(_graph(species.smiles))
@@ -215,6 +230,14 @@ def embed_cluster(
             )
         )
     return Cluster(molecules=tuple(molecules))
+
+
+def _measure_gap(shape: NDArray[np.float64], starts: Sequence[int]) -> float:
+    """Smallest distance between atoms of different ligands, in Å."""
+    ligand = np.searchsorted(starts, np.arange(len(shape)), side="right")
+    other = (ligand[:, None] != ligand) & (ligand[:, None] > 0) & (ligand > 0)
+    gaps = np.linalg.norm(shape[:, None] - shape, axis=-1)[other]
+    return float(gaps.min()) if gaps.size else float("inf")
 
 
 def _bound_complex(
