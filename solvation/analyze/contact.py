@@ -180,7 +180,8 @@ class ContactRows:
         bound = np.unique(bound[is_solvent[bound[:, 2]]], axis=0)
         if not len(bound) or not len(donors):
             return np.empty(0, _SHARED)
-        reach, table = _touch_table(scene, donors)
+        codes, table = _touch_table(scene)
+        reach = float(table[np.unique(codes[donors])].max())
         number = np.full(scene.n_molecules, -1)
         number[ions.anion_molecules] = np.arange(ions.n_anions)
         order = np.argsort(scene.molecule, kind="stable")
@@ -199,7 +200,7 @@ class ContactRows:
                 block.matrix[here], reach,
             )  # fmt: skip
             a, b = donors[found.first], atoms[found.second]
-            close = found.distance <= table[_codes(scene)[a], _codes(scene)[b]]
+            close = found.distance <= table[codes[a], codes[b]]
             ends = scene.molecule[b[close]], number[scene.molecule[a[close]]]
             touching = np.unique(np.stack(ends, axis=1), axis=0)
             parts.append(_join(frame, pairs, touching))
@@ -220,17 +221,11 @@ def _join(frame: int, pairs: Ints, touching: Ints) -> npt.NDArray[np.void]:
     return rows
 
 
-def _codes(scene: Scene) -> Ints:
-    """Number the elements of a scene by alphabet."""
-    codes: Ints = np.unique(scene.elements, return_inverse=True)[1]
-    return codes
-
-
-def _touch_table(scene: Scene, donors: Ints) -> tuple[float, Floats]:
-    """Return the largest touching distance in Å, and all of them by element codes."""
-    symbols = [str(e) for e in np.unique(scene.elements)]
-    table = np.array([[touch_distance(a, b) for b in symbols] for a in symbols])
-    return float(table[np.unique(_codes(scene)[donors])].max()), table
+def _touch_table(scene: Scene) -> tuple[Ints, Floats]:
+    """Number the elements of all atoms, and return touching distances in Å by these numbers."""
+    symbols, codes = np.unique(scene.elements, return_inverse=True)
+    table = np.array([[touch_distance(str(a), str(b)) for b in symbols] for a in symbols])
+    return codes.astype(np.int64), table
 
 
 def _sorted(rows: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
