@@ -86,7 +86,7 @@ def split_frames(n_frames: int, blocks: int) -> tuple[tuple[int, int], ...]:
     Examples
     --------
     >>> split_frames(7, 3)
-    ((0, 2), (2, 4), (4, 7))
+    ((0, 2), (2, 5), (5, 7))
     """
     blocks = max(1, min(blocks, n_frames))
     edges = [round(i * n_frames / blocks) for i in range(blocks + 1)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -142,3 +143,20 @@ def test_density_and_salt(make_scene, rng):
     assert float(found["density"]) == pytest.approx(mass / 6.02214076e23 / 27000e-24)
     assert float(found["concentration"]) == pytest.approx(10 / 6.02214076e23 / 27000e-27)
     assert float(found["density_stderr"]) == 0.0
+
+
+def test_two_salts_at_once(make_scene, rng):
+    """Li+ and Mg2+ with Cl-: clusters of both, each cation with its own numbers."""
+    system = make_mixture(rng, n_cations=4)
+    elements = ("Li", "Li", *system.elements[2:])
+    mixed = replace(system, elements=elements, charges={"Li": 1, "Mg": 2, "Cl": -1})
+    tree, quantities = analyze_scene(make_scene(mixed), cutoffs={"*": 4.5})
+    found = {q.name: q for q in quantities}
+    assert {"coordination.Li.total", "coordination.Mg.total"} <= set(found)
+    assert any(n.startswith("shell.Li") for n in found)
+    assert any(n.startswith("species.[LiMg") for n in found)
+    assert sum(q.value for n, q in found.items() if n.startswith("species.")) == pytest.approx(1.0)
+    node = tree["speciation"]
+    # Two Li+, two Mg2+ and eight Cl- carry -2 e, and so do the clusters.
+    assert float((node["species_charge"] * node["species_count"]).sum()) == pytest.approx(-2.0)
+    assert not any(n.startswith("concentration.") for n in found)
