@@ -42,9 +42,9 @@ _LOG = logging.getLogger(__name__)
 
 _TOLERANCE = 2.0
 """Smallest distance between atoms of different bodies, in Å."""
-_SPARE = 1.04
+_SPARE = 1.05
 """Linear stretch of the first box: a liquid is packed thinner, and the barostat compresses it."""
-_MAX_SHAPES = 8
+_MAX_SHAPES = 3
 """Different embeddings of one kind of cluster."""
 
 
