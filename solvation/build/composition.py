@@ -97,8 +97,7 @@ def compose(recipe: Recipe) -> Composition:
         volume=sum(_volume(species[name]) * number for name, number in counts.items()),
         mass=sum(species[name].mass * number for name, number in counts.items()),
     )
-    n_atoms = sum(species[name].n_atoms * number for name, number in counts.items())
-    _check_size(recipe, composition, n_atoms)
+    _check_size(recipe, composition, _list_moles(recipe, salts, amounts), scale)
     return composition
 
 
@@ -205,16 +204,10 @@ def _salt_moles(recipe: Recipe, solvents: Mapping[str, float]) -> tuple[dict[str
 
 def _scale(recipe: Recipe, salts: Mapping[str, float], solvents: Mapping[str, float]) -> float:
     """Factor from moles to the number of molecules in the box."""
-    species = _all_species(recipe)
     if recipe.box.cations is not None:
         first = recipe.salt[0]
         return recipe.box.cations / first.stoichiometry[0] / salts[first.formula]
-    per_unit = [
-        (number * salts[salt.formula], ion)
-        for salt in recipe.salt
-        for ion, number in zip(salt.ions, salt.stoichiometry, strict=True)
-    ]
-    per_unit += [(amount, species[name]) for name, amount in solvents.items()]
+    per_unit = _list_moles(recipe, salts, solvents)
     if recipe.box.atoms is not None:
         return recipe.box.atoms / sum(amount * kind.n_atoms for amount, kind in per_unit)
     if recipe.box.edge is not None:
@@ -232,24 +225,44 @@ def _describe(recipe: Recipe, index: int) -> str:
     return f"{salt.solvent_ratio:g} solvent molecules per formula unit"
 
 
-def _check_size(recipe: Recipe, composition: Composition, n_atoms: int) -> None:
+def _list_moles(
+    recipe: Recipe, salts: Mapping[str, float], solvents: Mapping[str, float]
+) -> list[tuple[float, Species]]:
+    """List the moles of every ion of every salt, and of every solvent."""
+    species = _all_species(recipe)
+    ions = [
+        (number * salts[salt.formula], ion)
+        for salt in recipe.salt
+        for ion, number in zip(salt.ions, salt.stoichiometry, strict=True)
+    ]
+    return [*ions, *((amount, species[name]) for name, amount in solvents.items())]
+
+
+def _check_size(
+    recipe: Recipe, composition: Composition, moles: list[tuple[float, Species]], scale: float
+) -> None:
     """Refuse a box too large to pack, or below twice the cutoff, with room for it to shrink."""
+    n_atoms = scale * sum(amount * kind.n_atoms for amount, kind in moles)
     if n_atoms > _MAX_ATOMS:
         raise RecipeError(
-            f"recipe {recipe.name}: the box would hold {n_atoms} atoms, at most {_MAX_ATOMS} can "
-            "be packed; make the box smaller or the salt less dilute"
+            f"recipe {recipe.name}: the box would hold {n_atoms:.0f} atoms, at most {_MAX_ATOMS} "
+            "can be packed; make the box smaller or the salt less dilute"
         )
     needed = 2.0 * recipe.model.cutoff.magnitude * 1.03
     if composition.edge >= needed:
         return
-    largest = max(_volume(solvent.species) for solvent in recipe.solvent)  # what rounding may cost
-    factor = (needed**3 + largest) / composition.volume
+    # Rounding may cost half a molecule of each solvent, and half a unit of each salt.
+    whole = scale * sum(amount * _volume(kind) for amount, kind in moles)
+    volume = needed**3 + sum(_volume(kind) for _, kind in moles)
+    if recipe.box.cations is None and composition.salts:
+        volume += whole / max(composition.salts.values()) / 2
+    factor = volume / whole
     if recipe.box.cations is not None:
         larger = f"box.cations to at least {ceil(recipe.box.cations * factor)}"
     elif recipe.box.atoms is not None:
         larger = f"box.atoms to at least {ceil(n_atoms * factor)}"
     else:
-        larger = f"box.edge to at least {1.01 * needed:.1f} angstrom"
+        larger = f"box.edge to at least {ceil(10 * volume ** (1 / 3)) / 10:.1f} angstrom"
     raise RecipeError(
         f"recipe {recipe.name}: the box ({composition.edge:.1f} angstrom, "
         f"{composition.n_molecules} molecules) is too small for the cutoff of "

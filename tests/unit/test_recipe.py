@@ -211,6 +211,20 @@ def test_hash_ignores_words_for_people_and_nothing_else() -> None:
     assert len(hashes | {base}) == len(changed) + 1
 
 
+def test_writing_a_default_down_changes_nothing() -> None:
+    explicit = parse_recipe(
+        {
+            **BASE,
+            "solvent": [{"name": "DME", "fraction": 1.0, "fraction_of": "volume"}],
+            "conditions": {"temperature": "298.15 K"},
+            "model": {"charge_scale": "ecc"},
+            "protocol": {"seed": 2026},
+        }
+    )
+    assert explicit == parse_recipe(BASE)
+    assert explicit.hash == parse_recipe(BASE).hash
+
+
 # Chemistry ----------------------------------------------------------------------------------
 
 
