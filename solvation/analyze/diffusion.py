@@ -22,7 +22,7 @@ from solvation.kernels.uncertainty import (
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Slope", "fit_slope", "group_msd", "measure_diffusion"]
+__all__ = ["Slope", "common_lags", "fit_slope", "group_msd", "measure_diffusion", "thin_lags"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

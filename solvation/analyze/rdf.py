@@ -20,7 +20,7 @@ from solvation.kernels.uncertainty import block_error, jackknife_error
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["RDF", "PairCounts", "collect_rdfs", "find_first_peak"]
+__all__ = ["RDF", "PairCounts", "collect_rdfs", "find_first_peak", "peak_error"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from solvation.kernels.uncertainty import poisson_interval
 
-__all__ = ["Lifetime", "Runs", "estimate_lifetime", "find_runs"]
+__all__ = ["Lifetime", "Runs", "estimate_lifetime", "find_runs", "lifetime_from_counts"]
 
 Ints = npt.NDArray[np.int64]
 

@@ -68,6 +68,8 @@ def _describe_shell(table: dict[str, Quantity], cations: tuple[str, ...]) -> str
     share = _write_percent(best)
     shell = write_chemical(best.name.removeprefix("shell."))
     first = f"The most frequent shell is {shell}, around {share} of the {cations[0]}"
+    if best.status == "not_converged":
+        first = f"So far the most frequent shell is {shell}, around {share} of the {cations[0]}"
     return f"{first}; on average {around}." if around else f"{first}."
 
 
@@ -80,7 +82,11 @@ def _describe_pairing(table: dict[str, Quantity]) -> str:
         "agg": "in contact with several",
     }
     found = [f"{_write_percent(q)} {words[c]}" for c, q in parts.items() if q is not None]
-    return f"Of the cations, {', '.join(found[:-1])} and {found[-1]}." if len(found) > 1 else ""
+    if len(found) < 2:
+        return ""
+    doubtful = any(q is not None and q.status == "not_converged" for q in parts.values())
+    lead = "So far, of the cations" if doubtful else "Of the cations"
+    return f"{lead}, {', '.join(found[:-1])} and {found[-1]}."
 
 
 def _describe_transport(table: dict[str, Quantity]) -> str:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "STATUS_WORDS",
+    "SUPERSCRIPT",
     "explain_quantity",
     "label_quantity",
     "write_chemical",
