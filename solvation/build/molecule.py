@@ -86,6 +86,10 @@ SHELLS = {
 10.1002/aenm.202402157); the others are usual coordination numbers. Starting points only."""
 
 
+_PATIENCE = 60
+"""Seconds after which ligands are said not to fit; a shell takes well below one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
     """A cation and its ligands, packed as one body."""
@@ -117,7 +121,7 @@ def embed_molecule(species: Species, *, seed: int) -> Molecule:
     PackingError
         If no three-dimensional shape is found.
     """
-    from rdkit import Chem
+    from rdkit import Chem, rdBase
     from rdkit.Chem import rdDistGeom
 
     mol = Chem.Mol(_graph(species.smiles))
@@ -127,12 +131,15 @@ def embed_molecule(species: Species, *, seed: int) -> Molecule:
     else:
         parameters: Any = rdDistGeom.ETKDGv3()
         parameters.randomSeed = seed
-        if rdDistGeom.EmbedMolecule(mol, parameters) < 0:
-            parameters.useRandomCoords = True
-            if rdDistGeom.EmbedMolecule(mol, parameters) < 0:
-                raise PackingError(
-                    f"{species.name}: no shape found for {species.smiles}; check the SMILES"
-                )
+        with rdBase.BlockLogs():  # RDKit comments on hypervalent atoms
+            failed = rdDistGeom.EmbedMolecule(mol, parameters) < 0
+            if failed:
+                parameters.useRandomCoords = True
+                failed = rdDistGeom.EmbedMolecule(mol, parameters) < 0
+        if failed:
+            raise PackingError(
+                f"{species.name}: no shape found for {species.smiles}; check the SMILES"
+            )
         positions = np.array(mol.GetConformer().GetPositions(), dtype=float)
         positions -= positions.mean(axis=0)
     return Molecule(name=species.name, elements=elements, bonds=bonds, positions=positions)
@@ -202,6 +209,7 @@ def embed_cluster(
         parameters: Any = rdDistGeom.EmbedParameters()
         parameters.useRandomCoords = True
         parameters.maxIterations = 50
+        parameters.timeout = _PATIENCE
         parameters.ignoreSmoothingFailures = True
         parameters.SetBoundsMat(bounds)
         positions, widest = None, _TIGHT
