@@ -86,8 +86,8 @@ SHELLS = {
 10.1002/aenm.202402157); the others are usual coordination numbers. Starting points only."""
 
 
-_PATIENCE = 60
-"""Seconds after which ligands are said not to fit; a shell takes well below one."""
+_PATIENCE = 5
+"""Seconds for one try; a shell takes a few hundredths, ligands that cannot fit take minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
