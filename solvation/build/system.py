@@ -68,6 +68,7 @@ def make_system(
     """
     from openmm import app, unit
 
+    hydrogen_mass = _hydrogen_mass(recipe)
     topology = _make_topology(packed)
     field = app.ForceField(str(forcefield.xml))
     try:
@@ -77,7 +78,7 @@ def make_system(
             nonbondedCutoff=recipe.model.cutoff.magnitude * unit.angstrom,
             constraints=app.HBonds,
             rigidWater=True,
-            hydrogenMass=_hydrogen_mass(recipe) * unit.dalton,
+            hydrogenMass=hydrogen_mass * unit.dalton,
             removeCMMotion=False,
             ewaldErrorTolerance=5e-4,
         )

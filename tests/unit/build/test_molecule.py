@@ -157,6 +157,12 @@ def measure_twist(chelates: list) -> float:
     return twist
 
 
+def test_a_crowded_shell_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("solvation.build.molecule._measure_gap", lambda *_: 1.0)
+    with pytest.raises(PackingError, match="do not fit"):
+        build("Mg", [("ACN", ALL)] * 2, 1)
+
+
 def test_failures_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     from rdkit.Chem import rdDistGeom
 
