@@ -45,8 +45,12 @@ def test_the_closest_contact_is_between_molecules_and_periodic(prepared: Prepare
     distance = np.sqrt((delta**2).sum(axis=2))
     expected = distance[owner[:, None] != owner[None]].min()
     assert audit_system(prepared)["closest"] == pytest.approx(expected, abs=1e-3)
-    moved = replace(prepared, positions=prepared.positions + 7 * prepared.edge)
-    assert audit_system(moved)["closest"] == pytest.approx(expected, abs=1e-3)
+    distance[owner[:, None] == owner[None]] = np.inf
+    first, _ = np.unravel_index(distance.argmin(), distance.shape)
+    for shift in (7 * prepared.edge, 0.01 - prepared.positions[first]):  # the pair at a corner
+        for sign in (0, -0.02):
+            moved = replace(prepared, positions=prepared.positions + shift + sign)
+            assert audit_system(moved)["closest"] == pytest.approx(expected, abs=1e-3)
 
 
 def test_a_charged_box_is_refused(prepared: Prepared) -> None:
