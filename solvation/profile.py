@@ -21,7 +21,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "starts": ["separated"],
         "replicas": 1,
         "heat_time": "5 ps",
-        "anneal_time": "20 ps",
+        "anneal_time": "15 ps",
         "density_time": "20 ps",
         "density_time_max": "40 ps",
         "production_time": "100 ps",
