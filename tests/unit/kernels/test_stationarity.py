@@ -101,3 +101,23 @@ def test_units_do_not_matter(n: int, shift: float, scale: float, seed: int) -> N
 def test_too_short_to_judge() -> None:
     with pytest.raises(ValueError, match="3 samples cannot be judged; give at least 4"):
         judge_stationarity([1.0, 2.0, 3.0])
+
+
+def test_halves_that_differ_are_not_stationary() -> None:
+    """The three conditions of the definition, on series that meet and miss each."""
+    random = np.random.default_rng(8)
+    reasons: set[str] = set()
+    for _ in range(300):
+        found = judge_stationarity(make_ar1(120, 0.6, random))
+        missed = {
+            name
+            for name, holds in (
+                ("samples", found.n_independent >= 8),
+                ("transient", found.start <= 60),
+                ("drift", abs(found.drift) <= 2 * found.drift_stderr),
+            )
+            if not holds
+        }
+        assert found.stationary == (not missed)
+        reasons |= missed if len(missed) == 1 else set()
+    assert reasons == {"samples", "transient", "drift"}
