@@ -128,6 +128,9 @@ class RunFolder:
         try:
             yield
             state = "done"
+        except KeyboardInterrupt:
+            state = "interrupted"
+            raise
         finally:
             seconds = (datetime.now(UTC) - started).total_seconds()
             entry["wall_s"] = round(before + seconds, 1)

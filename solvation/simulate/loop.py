@@ -136,7 +136,8 @@ class StageRun:
         """Say what happened, where, and what to do."""
         return (
             f"replica {self.replica.name} blew up in stage {self.stage.name} ({reason}); "
-            'run again to continue from the last checkpoint, or with --set protocol.timestep="2 fs"'
+            "run again to continue from the last checkpoint, or start in another folder with "
+            '--set protocol.timestep="2 fs"'
         )
 
     def _report(self, interval: int) -> None:

@@ -37,6 +37,9 @@ def tiny_run(tiny_recipe, tmp_path_factory) -> solvation.Run:
     """Both starts, all four stages."""
     folder = tmp_path_factory.mktemp("runs") / "tiny"
     recipe = parse_recipe(
-        {**TINY, "protocol": {**TINY["protocol"], "starts": ["separated", "contact"], "replicas": 2}}
+        {
+            **TINY,
+            "protocol": {**TINY["protocol"], "starts": ["separated", "contact"], "replicas": 2},
+        }
     )
     return solvation.run(recipe, folder)

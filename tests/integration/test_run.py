@@ -22,9 +22,15 @@ def test_results_are_a_tree_with_units_on_every_variable(tiny_run):
     tree = tiny_run.results
     assert isinstance(tree, xr.DataTree)
     check_units(tree)
-    assert {"rdf", "coordination", "speciation", "shells", "diffusion", "conductivity", "thermo"} <= set(
-        tree.children
-    )
+    assert {
+        "rdf",
+        "coordination",
+        "speciation",
+        "shells",
+        "diffusion",
+        "conductivity",
+        "thermo",
+    } <= set(tree.children)
     assert tree.attrs["charge_scale"] == pytest.approx(1 / 1.377, abs=1e-3)
 
 
@@ -71,7 +77,9 @@ def test_summary_has_the_promised_names_and_closes(tiny_run):
         assert row["status"] in ("ok", "bound", "not_converged", "undefined")
         assert row["unit"]
     for side in ("cation", "anion"):
-        parts = [rows[f"speciation.{side}.{name}"]["value"] for name in ("free", "ssip", "cip", "agg")]
+        parts = [
+            rows[f"speciation.{side}.{name}"]["value"] for name in ("free", "ssip", "cip", "agg")
+        ]
         assert math.fsum(parts) == pytest.approx(1.0, abs=1e-9)
     species = [row["value"] for name, row in rows.items() if name.startswith("species.")]
     assert math.fsum(species) == pytest.approx(1.0, abs=1e-9)
@@ -113,7 +121,9 @@ def test_frames_are_evenly_spaced_and_molecules_stay_whole(tiny_run):
     assert len({round(float(frame.volume), 1) for frame in universe.trajectory}) == 1
     bonds = universe.bonds.indices
     for frame in universe.trajectory:
-        lengths = np.linalg.norm(frame.positions[bonds[:, 0]] - frame.positions[bonds[:, 1]], axis=1)
+        lengths = np.linalg.norm(
+            frame.positions[bonds[:, 0]] - frame.positions[bonds[:, 1]], axis=1
+        )
         assert lengths.max() < 2.2
 
 

@@ -60,7 +60,7 @@ def test_a_stage_is_done_only_from_the_same_inputs(tmp_path: Path) -> None:
     assert not folder.is_done("simulate", "abc")
 
 
-@pytest.mark.parametrize("kind", [ValueError, KeyboardInterrupt])
+@pytest.mark.parametrize("kind", [ValueError, MemoryError])
 def test_a_stage_that_ends_badly_is_failed(tmp_path: Path, kind: type[BaseException]) -> None:
     folder = open_run(tmp_path)
     with pytest.raises(kind), folder.record_stage("build", "abc"):
@@ -145,3 +145,11 @@ def test_versions_name_what_numbers_depend_on() -> None:
     assert versions["python"] == ".".join(map(str, sys.version_info[:3]))
     assert {"solvation", "openmm", "MDAnalysis", "rdkit", "packmol", "numpy"} <= set(versions)
     assert versions["openmm"][0].isdigit()
+
+
+def test_an_interrupted_stage_says_so(tmp_path: Path) -> None:
+    folder = RunFolder(path=tmp_path)
+    with pytest.raises(KeyboardInterrupt), folder.record_stage("simulate/a", "x"):
+        raise KeyboardInterrupt
+    assert folder.read_manifest()["stages"]["simulate/a"]["state"] == "interrupted"
+    assert not folder.is_done("simulate/a", "x")
