@@ -130,6 +130,11 @@ def load_recipe(source: str | Path, *, settings: Iterable[str] = ()) -> Recipe:
     ------
     RecipeError
         One line: what is wrong, where, and what to do.
+
+    Examples
+    --------
+    >>> load_recipe("mg-tfsi2-dme", settings=["box.cations=24"]).box.cations
+    24
     """
     path = find_system(source)
     data = read_layers(path)
