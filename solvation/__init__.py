@@ -29,8 +29,9 @@ if TYPE_CHECKING:
         UnitError,
         WorkspaceError,
     )
+    from solvation.job import Run, open_results
     from solvation.library import find_species, list_forcefields, list_species, list_systems
-    from solvation.pipeline import Run, analyze_trajectory, open_results, run
+    from solvation.pipeline import analyze_trajectory, run
     from solvation.recipe import Recipe, load_recipe
     from solvation.results import Quantity
 
@@ -42,7 +43,7 @@ _HOMES = {
     "Quantity": "results",
     "Recipe": "recipe",
     "RecipeError": "errors",
-    "Run": "pipeline",
+    "Run": "job",
     "SimulationError": "errors",
     "SolvationError": "errors",
     "TrajectoryError": "errors",
@@ -54,7 +55,7 @@ _HOMES = {
     "list_species": "library",
     "list_systems": "library",
     "load_recipe": "recipe",
-    "open_results": "pipeline",
+    "open_results": "job",
     "run": "pipeline",
 }
 

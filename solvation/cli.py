@@ -11,17 +11,19 @@ import warnings
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from solvation.display import open_display, show_quantities, show_table
+from solvation.display import describe_log, open_display, show_quantities, show_table
 from solvation.errors import RecipeError, SolvationError
+from solvation.option import read_charge, read_number, read_positive, split_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from solvation.pipeline import Run, StageName
+    from solvation.event import StageName
+    from solvation.job import Run
 
 __all__ = ["app", "main"]
 
@@ -220,7 +222,10 @@ def analyze_command(
         if recipe is not None:
             if trajectory:
                 raise RecipeError("--trajectory goes with --topology, not with a run folder")
-            _run(recipe, output, None, "auto", None, Stage.analyze, None, strict, as_json)
+            _run(
+                recipe, output, None, "auto", None, Stage.analyze, None, strict, as_json,
+                since=Stage.analyze,
+            )  # fmt: skip
             return
         if not trajectory:
             raise RecipeError("--topology needs --trajectory FILE")
@@ -236,19 +241,18 @@ def analyze_command(
                 target,
                 cation=cation,
                 anion=anion,
-                solvent=_pairs("solvent", solvent),
+                solvent=split_pairs("solvent", solvent),
                 charges={
-                    key: _number("charge", text) for key, text in _pairs("charge", charge).items()
+                    key: read_charge(key, text)
+                    for key, text in split_pairs("charge", charge).items()
                 },
                 cutoffs={
                     key: parse_quantity(text, "angstrom", name=f"--cutoff {key}")
-                    for key, text in _pairs("cutoff", cutoff).items()
+                    for key, text in split_pairs("cutoff", cutoff).items()
                 },
-                dt=None if dt is None else parse_quantity(dt, "picosecond", name="--dt"),
-                box=None if box is None else [_number("box", part) for part in box.split()],
-                temperature=None
-                if temperature is None
-                else parse_quantity(temperature, "kelvin", name="--temperature"),
+                dt=read_positive("dt", dt, "picosecond"),
+                box=None if box is None else [read_number("box", part) for part in box.split()],
+                temperature=read_positive("temperature", temperature, "kelvin"),
                 command=_command_line(),
                 progress=listen,
             )
@@ -260,7 +264,10 @@ def report_command(
     recipe: RecipeArgument, output: OutputOption = None, as_json: JsonOption = False
 ) -> None:
     """Write the page of a finished run again."""
-    _run(recipe, output, None, "auto", None, Stage.report, None, False, as_json)
+    _run(
+        recipe, output, None, "auto", None, Stage.report, None, False, as_json,
+        since=Stage.report,
+    )  # fmt: skip
 
 
 @app.command("show")
@@ -272,7 +279,7 @@ def show_command(
     """Print the summary of a finished run, or how far a running one is."""
     with _guard():
         from solvation.errors import WorkspaceError
-        from solvation.pipeline import open_results
+        from solvation.job import open_results
         from solvation.workspace import RunFolder
 
         folder = RunFolder(path=directory)
@@ -289,13 +296,9 @@ def show_command(
             print(json.dumps(manifest, indent=1))
             return
         for stage, entry in manifest.get("stages", {}).items():
-            print(f"{stage:28} {entry['state']:8} {entry.get('wall_s', 0):10.1f} s")
-        for log in sorted(directory.glob("simulate/*/log.csv")):
-            last = log.read_text(encoding="utf-8").splitlines()[-1].split(",")
-            print(
-                f"{log.parent.name}: {last[0]} {last[2]} ps, {last[5]} K, {last[7]} g/cm3, "
-                f"{last[8]} ns/day"
-            )
+            print(f"{stage:28} {entry.get('state', '?'):12} {entry.get('wall_s', 0):10.1f} s")
+        for path in sorted(directory.glob("simulate/*/log.csv")):
+            print(f"{path.parent.name}: {describe_log(path)}")
 
 
 @app.command("systems")
@@ -406,17 +409,24 @@ def _run(
     settings: Sequence[str] | None,
     strict: bool,
     as_json: bool,
+    since: Stage = Stage.build,
 ) -> None:
     """Load a recipe or a run folder and run the pipeline."""
     with _guard():
-        from solvation.pipeline import run
+        from solvation.pipeline import rewrite_report, run
         from solvation.recipe import load_recipe
 
         folder = Path(recipe)
         source: str | Path = recipe
         if folder.is_dir():
             if not (folder / "recipe.toml").is_file():
-                raise RecipeError(f"{folder} holds no recipe.toml; give a run folder or a recipe")
+                if since is Stage.report and (folder / "summary.json").is_file():
+                    _finish(rewrite_report(folder), strict, as_json)
+                    return
+                hint = " (or --topology and --trajectory)" if since is Stage.analyze else ""
+                raise RecipeError(
+                    f"{folder} holds no recipe.toml; give a run folder or a recipe{hint}"
+                )
             source = folder / "recipe.toml"
             is_run = (folder / "manifest.json").is_file()
             output = output or (folder if is_run else None)
@@ -429,6 +439,7 @@ def _run(
                 profile=profile.value if profile else None,
                 platform=platform,
                 replicas=replicas,
+                since=since.value,
                 until=stage,
                 command=_command_line(),
                 progress=listen,
@@ -478,25 +489,6 @@ def _say(message: str, code: int) -> int:
     """Print one line on standard error; returns the exit code."""
     print(f"solvation: {' '.join(message.split())}", file=sys.stderr)
     return code
-
-
-def _pairs(option: str, items: Sequence[str] | None) -> dict[str, str]:
-    """Read ``NAME=VALUE`` options."""
-    pairs = {}
-    for item in items or ():
-        key, equals, value = item.partition("=")
-        if not equals or not key or not value:
-            raise RecipeError(f'--{option} "{item}" is not understood; write NAME=VALUE')
-        pairs[key.strip()] = value.strip()
-    return pairs
-
-
-def _number(option: str, text: Any) -> float:
-    """Read one number of an option."""
-    try:
-        return float(text)
-    except ValueError as error:
-        raise RecipeError(f'--{option}: "{text}" is not a number') from error
 
 
 def _command_line() -> str:

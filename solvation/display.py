@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from rich.console import Console
 
-    from solvation.pipeline import Event
+    from solvation.event import Event
     from solvation.results import Quantity
 
-__all__ = ["open_display", "show_quantities", "show_table"]
+__all__ = ["describe_log", "open_display", "show_quantities", "show_table"]
 
 
 def show_quantities(quantities: Sequence[Quantity]) -> None:
@@ -41,6 +42,19 @@ def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*row)
     _console().print(table)
+
+
+def describe_log(path: Path) -> str:
+    """Say how far a replica is, from the last whole line of its log, which may be growing."""
+    from solvation.log import LOG_HEADER
+
+    width = LOG_HEADER.count(",") + 1
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[1:]
+    rows = [row for row in (line.split(",") for line in lines[-2:]) if len(row) == width]
+    if not rows:
+        return "no report yet"
+    stage, _, time, _, _, temperature, _, density, speed = rows[-1]
+    return f"{stage} {time} ps, {temperature} K, {density} g/cm3, {speed} ns/day"
 
 
 def _console() -> Console:

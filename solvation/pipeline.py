@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from solvation.errors import RecipeError, WorkspaceError
+from solvation.event import Listener, StageName, relay_frames, tell
 from solvation.inputs import hash_build, hash_simulation, hash_text, list_differences
+from solvation.job import Run, open_results
 from solvation.library import find_system
 from solvation.log import read_log
 from solvation.recipe import Recipe, load_recipe
 from solvation.results import (
-    Quantity,
     load_results,
     load_summary,
     save_results,
@@ -23,67 +23,16 @@ from solvation.results import (
 from solvation.workspace import RunFolder, collect_versions, open_run, write_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import xarray as xr
 
     from solvation.simulate.dynamics import Tick
     from solvation.simulate.protocol import Plan
 
-__all__ = ["Event", "Run", "StageName", "analyze_trajectory", "open_results", "run"]
+__all__ = ["analyze_trajectory", "rewrite_report", "run"]
 
 _LOG = logging.getLogger(__name__)
-
-StageName = Literal["build", "simulate", "analyze", "report"]
-"""The four stages, in order."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """News of a running stage, for a progress display."""
-
-    stage: StageName
-    """Which stage."""
-    done: float
-    """Fraction of it that is done, 0 to 1."""
-    text: str
-    """What is going on, a few words."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """A run folder and what is in it."""
-
-    folder: RunFolder
-    """Where the files are."""
-
-    @property
-    def results(self) -> xr.DataTree:
-        """Every array, with units; see `solvation.results`."""
-        return load_results(self.folder.results)
-
-    @property
-    def quantities(self) -> Sequence[Quantity]:
-        """The numbers of ``summary.json``."""
-        return load_summary(self.folder.summary)[1]
-
-    @property
-    def report(self) -> Path:
-        """The page."""
-        return self.folder.report
-
-    def __getitem__(self, name: str) -> Quantity:
-        """Look up one quantity, e.g. ``run["density"]``.
-
-        Raises
-        ------
-        KeyError
-            If there is no quantity of that name.
-        """
-        for quantity in self.quantities:
-            if quantity.name == name:
-                return quantity
-        raise KeyError(name)
 
 
 def run(
@@ -93,9 +42,10 @@ def run(
     profile: str | None = None,
     platform: str = "auto",
     replicas: int | None = None,
+    since: StageName = "build",
     until: StageName = "report",
     command: str | None = None,
-    progress: Callable[[Event], None] | None = None,
+    progress: Listener | None = None,
 ) -> Run:
     """Do all four stages, or go on where an earlier call stopped.
 
@@ -111,6 +61,8 @@ def run(
         ``"auto"``, ``"CUDA"``, ``"OpenCL"``, ``"CPU"`` or ``"Reference"``.
     replicas
         Replaces the recipe's number of independent runs.
+    since
+        The first stage to do; what comes before it must be there.
     until
         The last stage to do.
     command
@@ -133,10 +85,11 @@ def run(
     >>> run("mg-tfsi2-dme", "runs/x", profile="quick")["density"].unit  # doctest: +SKIP
     'g/cm3'
     """
-    if until not in get_args(StageName):
-        raise RecipeError(
-            f'stage "{until}" is not known; choose one of {", ".join(get_args(StageName))}'
-        )
+    names = get_args(StageName)
+    for name in (since, until):
+        if name not in names:
+            raise RecipeError(f'stage "{name}" is not known; choose one of {", ".join(names)}')
+    chosen = names[names.index(since) : names.index(until) + 1]
     loaded = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     if replicas is not None:
         loaded = _set_replicas(loaded, replicas)
@@ -144,35 +97,42 @@ def run(
     if path is None:
         suffix = f"-{profile}" if profile not in (None, loaded.protocol.profile) else ""
         path = Path("runs") / f"{resolved.name}{suffix}"
-    last = get_args(StageName).index(until)
-    _check_before(resolved, platform=platform if last >= 1 else None)
+    plan = _check_before(resolved, platform=platform if "simulate" in chosen else None)
+    if since != "build" and not RunFolder(path=Path(path)).manifest.exists():
+        raise WorkspaceError(f"{path} holds no run; start one with `solvation run`")
     folder = open_run(path)
     with folder.lock():
         _claim(folder, resolved, command=command, path=path)
-        plan = _build(folder, resolved, progress)
-        if last >= 1:
+        if "build" in chosen:
+            _build(folder, resolved, plan, progress)
+        if "simulate" in chosen:
             _simulate(folder, resolved, plan, platform, progress)
-        if last >= 2:
+        if "analyze" in chosen:
             _analyze(folder, resolved, plan, progress)
-        if last >= 3:
+        if "report" in chosen:
             _report(folder, resolved, progress)
     return Run(folder=folder)
 
 
-def open_results(path: str | Path) -> Run:
-    """Open a finished run.
+def rewrite_report(path: str | Path, *, progress: Listener | None = None) -> Run:
+    """Write the page of an analyzed trajectory again.
+
+    Parameters
+    ----------
+    path
+        A folder that `analyze_trajectory` made.
+    progress
+        Called with news.
 
     Raises
     ------
     WorkspaceError
         If there are no results in the folder.
     """
-    folder = RunFolder(path=Path(path))
-    if not folder.summary.exists():
-        raise WorkspaceError(
-            f"{path} holds no summary.json; run `solvation run` or `analyze` first"
-        )
-    return Run(folder=folder)
+    run = open_results(path)
+    with run.folder.lock():
+        _write_page(run.folder, recipe=None, progress=progress)
+    return run
 
 
 def analyze_trajectory(
@@ -181,7 +141,7 @@ def analyze_trajectory(
     path: str | Path,
     *,
     command: str | None = None,
-    progress: Callable[[Event], None] | None = None,
+    progress: Listener | None = None,
     cutoffs: Mapping[str, float] | None = None,
     temperature: float | None = None,
     **choices: Any,
@@ -214,7 +174,7 @@ def analyze_trajectory(
     from solvation.analyze.scene import open_scene
     from solvation.analyze.stage import analyze_scene
 
-    _tell(progress, "analyze", 0.0, "reading the topology")
+    tell(progress, "analyze", 0.0, "reading the topology")
     scene = open_scene(topology, list(trajectories), temperature=temperature, **choices)
     folder = open_run(path)
     with folder.lock():
@@ -225,7 +185,7 @@ def analyze_trajectory(
         )
         with folder.record_stage("analyze", inputs):
             tree, quantities = analyze_scene(
-                scene, cutoffs=cutoffs, temperature=temperature, progress=_frames(progress)
+                scene, cutoffs=cutoffs, temperature=temperature, progress=relay_frames(progress)
             )
             tree.attrs.update(name=name, kind="trajectory")
             save_results(tree, folder.results)
@@ -235,16 +195,17 @@ def analyze_trajectory(
     return Run(folder=folder)
 
 
-def _check_before(recipe: Recipe, *, platform: str | None) -> None:
+def _check_before(recipe: Recipe, *, platform: str | None) -> Plan:
     """Find what is wrong with the input before a folder is made for it."""
     from solvation.build.box import check_recipe
     from solvation.simulate.engine import choose_platform
     from solvation.simulate.protocol import make_plan
 
     check_recipe(recipe)
-    make_plan(recipe)
+    plan = make_plan(recipe)
     if platform is not None:
         choose_platform(platform)
+    return plan
 
 
 def _claim(folder: RunFolder, recipe: Recipe, *, command: str | None, path: str | Path) -> None:
@@ -272,19 +233,23 @@ def _claim(folder: RunFolder, recipe: Recipe, *, command: str | None, path: str 
     )
 
 
-def _build(folder: RunFolder, recipe: Recipe, progress: Callable[[Event], None] | None) -> Plan:
+def _build(folder: RunFolder, recipe: Recipe, plan: Plan, progress: Listener | None) -> None:
     """Do the build stage for every start that is not built yet."""
     from solvation.build.box import build_box, load_audit
-    from solvation.simulate.protocol import make_plan
 
-    plan = make_plan(recipe)
     inputs = hash_build(recipe)
     starts = list(dict.fromkeys(replica.start for replica in plan.replicas))
     for number, start in enumerate(starts):
         target = folder.build(start)
         if folder.is_done(f"build/{start}", inputs) and (target / "audit.json").exists():
             continue
-        _tell(progress, "build", number / len(starts), f"packing the {start} box")
+        ran = [item.name for item in plan.replicas if item.start == start]
+        if any((folder.simulate(name) / "checkpoint").exists() for name in ran):
+            raise WorkspaceError(
+                f"{folder.path} was simulated with another version of force field "
+                f"{recipe.model.forcefield}; choose another folder with -o, or remove this one"
+            )
+        tell(progress, "build", number / len(starts), f"packing the {start} box")
         with folder.record_stage(f"build/{start}", inputs):
             build_box(recipe, target, start=start)
     audit = load_audit(folder.build(starts[0]))
@@ -298,8 +263,7 @@ def _build(folder: RunFolder, recipe: Recipe, progress: Callable[[Event], None] 
         composition={"counts": audit["residues"], "salts": audit["salts"], "asked": audit["asked"]},
     )
     molecules = ", ".join(f"{count} {name}" for name, count in audit["residues"].items())
-    _tell(progress, "build", 1.0, f"{molecules}: {audit['n_atoms']} atoms")
-    return plan
+    tell(progress, "build", 1.0, f"{molecules}: {audit['n_atoms']} atoms")
 
 
 def _simulate(
@@ -307,7 +271,7 @@ def _simulate(
     recipe: Recipe,
     plan: Plan,
     platform: str,
-    progress: Callable[[Event], None] | None,
+    progress: Listener | None,
 ) -> None:
     """Do the simulate stage for every replica that is not finished."""
     from solvation.simulate.dynamics import run_replica
@@ -318,7 +282,7 @@ def _simulate(
 
         def on_tick(tick: Tick, number: int = number) -> None:
             share = (number + tick.done) / len(plan.replicas)
-            _tell(progress, "simulate", share, _describe(tick))
+            tell(progress, "simulate", share, _describe(tick))
 
         key = f"simulate/{item.name}"
         whole = hash_text([inputs, str(length)])
@@ -347,12 +311,10 @@ def _simulate(
                 }
             },
         )
-    _tell(progress, "simulate", 1.0, f"{len(plan.replicas)} replica(s) of {length}")
+    tell(progress, "simulate", 1.0, f"{len(plan.replicas)} replica(s) of {length}")
 
 
-def _analyze(
-    folder: RunFolder, recipe: Recipe, plan: Plan, progress: Callable[[Event], None] | None
-) -> None:
+def _analyze(folder: RunFolder, recipe: Recipe, plan: Plan, progress: Listener | None) -> None:
     """Do the analyze stage."""
     from solvation.analyze.scene import open_scene
     from solvation.analyze.stage import analyze_scene
@@ -372,7 +334,7 @@ def _analyze(
     audit = load_audit(folder.build(plan.replicas[0].start))
     temperature = recipe.conditions.temperature.magnitude
     with folder.record_stage("analyze", inputs):
-        _tell(progress, "analyze", 0.0, "reading the topology")
+        tell(progress, "analyze", 0.0, "reading the topology")
         scene = open_scene(
             folder.build(plan.replicas[0].start) / "topology.pdb",
             trajectories,
@@ -382,7 +344,7 @@ def _analyze(
             scene,
             temperature=temperature,
             charge_scale=audit["charge_scale"],
-            progress=_frames(progress),
+            progress=relay_frames(progress),
         )
         logs = {name: read_log(folder.simulate(name) / "log.csv") for name in names}
         tree["thermo"] = _as_node(collect_thermo(logs))
@@ -398,11 +360,12 @@ def _analyze(
             [density, *reached, *others], folder.summary, recipe=recipe.name, extra={"model": model}
         )
         folder.update_manifest(composition={"reached": {item.name: item.value for item in reached}})
-    _tell(progress, "analyze", 1.0, f"{len(others) + len(reached) + 1} quantities")
+    tell(progress, "analyze", 1.0, f"{len(others) + len(reached) + 1} quantities")
 
 
-def _report(folder: RunFolder, recipe: Recipe, progress: Callable[[Event], None] | None) -> None:
+def _report(folder: RunFolder, recipe: Recipe, progress: Listener | None) -> None:
     """Do the report stage; it is cheap and always done, so that it is never stale."""
+    open_results(folder.path)
     inputs = hash_text(
         [folder.summary.read_text(encoding="utf-8"), collect_versions()["solvation"]]
     )
@@ -410,14 +373,12 @@ def _report(folder: RunFolder, recipe: Recipe, progress: Callable[[Event], None]
         _write_page(folder, recipe=recipe, progress=progress)
 
 
-def _write_page(
-    folder: RunFolder, *, recipe: Recipe | None, progress: Callable[[Event], None] | None
-) -> None:
+def _write_page(folder: RunFolder, *, recipe: Recipe | None, progress: Listener | None) -> None:
     """Write ``report.html`` from what is in the folder."""
     from solvation.report.compare import load_experiment
     from solvation.report.page import write_report
 
-    _tell(progress, "report", 0.0, "drawing")
+    tell(progress, "report", 0.0, "drawing")
     experiment = None
     if recipe is not None:
         path = _find_experiment(recipe.name)
@@ -433,7 +394,7 @@ def _write_page(
         experiment=experiment,
         title=(recipe.title or recipe.name) if recipe is not None else document["recipe"],
     )
-    _tell(progress, "report", 1.0, str(folder.report))
+    tell(progress, "report", 1.0, str(folder.report))
 
 
 def _find_experiment(name: str) -> Path | None:
@@ -466,23 +427,6 @@ def _describe(tick: Tick) -> str:
         f"{tick.speed:.3g} ns/day · {left} left · "
         f"{tick.density:.3f} g/cm3 · {tick.temperature:.0f} K"
     )
-
-
-def _frames(progress: Callable[[Event], None] | None) -> Callable[[int, int, str], None]:
-    """Turn the analyzers' progress into events."""
-
-    def listen(done: int, total: int, label: str) -> None:
-        _tell(progress, "analyze", done / max(total, 1), label)
-
-    return listen
-
-
-def _tell(
-    progress: Callable[[Event], None] | None, stage: StageName, done: float, text: str
-) -> None:
-    """Send an event, if anybody listens."""
-    if progress is not None:
-        progress(Event(stage=stage, done=done, text=text))
 
 
 def _as_node(dataset: xr.Dataset) -> xr.DataTree:

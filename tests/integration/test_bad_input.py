@@ -240,7 +240,6 @@ def test_analyze_options(call: Call, trajectory: Path, arguments: list[str], mes
     check(result, message)
 
 
-@pytest.mark.xfail(strict=True, reason="accepted, or a traceback, so far")
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -189,3 +189,42 @@ def test_manifest_says_how_it_was_made(tiny_run):
     assert all(entry["state"] == "done" for entry in manifest["stages"].values())
     assert manifest["composition"]["counts"]["Mg"] == 2
     assert manifest["composition"]["counts"]["TFSI"] == 4
+
+
+def test_analyze_and_report_do_not_simulate(tiny_recipe, tmp_path):
+    for stage in ("analyze", "report"):
+        with pytest.raises(WorkspaceError, match="holds no run"):
+            solvation.run(tiny_recipe, tmp_path / "x", since=stage)
+    assert not (tmp_path / "x").exists()
+    solvation.run(tiny_recipe, tmp_path / "x", until="build")
+    for stage in ("analyze", "report"):
+        with pytest.raises(WorkspaceError, match="first"):
+            solvation.run(tiny_recipe, tmp_path / "x", since=stage, until=stage)
+
+
+def test_a_box_is_not_rebuilt_under_its_trajectory(tiny_run, tmp_path):
+    """A force field that changed after the run: nothing that was computed is lost."""
+    import shutil
+
+    copy = tmp_path / "old"
+    shutil.copytree(tiny_run.folder.path, copy)
+    folder = solvation.open_results(copy).folder
+    folder.update_manifest(
+        stages={"build/separated": {"state": "done", "inputs": "another force field"}}
+    )
+    before = (folder.build("separated") / "system.xml").read_bytes()
+    with pytest.raises(WorkspaceError, match="another version of force field"):
+        solvation.run(solvation.load_recipe(folder.recipe), copy)
+    assert (folder.build("separated") / "system.xml").read_bytes() == before
+
+
+def test_the_page_of_a_trajectory_can_be_written_again(tiny_run, tmp_path):
+    from solvation.pipeline import rewrite_report
+
+    run = solvation.analyze_trajectory(
+        tiny_run.folder.build("separated") / "topology.pdb",
+        [tiny_run.folder.simulate("separated-1") / "trajectory.xtc"],
+        tmp_path / "analysis",
+    )
+    run.report.unlink()
+    assert rewrite_report(tmp_path / "analysis").report.stat().st_size > 10_000

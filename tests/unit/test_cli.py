@@ -165,7 +165,6 @@ def test_show_says_how_far_a_running_job_is(call: Call, tmp_path: Path) -> None:
     assert json.loads(out)["stages"]["build/separated"]["state"] == "done"
 
 
-@pytest.mark.xfail(strict=True, reason="IndexError so far")
 @pytest.mark.parametrize("content", ["", LOG_HEADER + "heat,250"], ids=["empty", "half a line"])
 def test_show_while_the_log_is_being_written(call: Call, tmp_path: Path, content: str) -> None:
     folder = open_run(tmp_path / "running")

@@ -10,7 +10,8 @@ import pytest
 import solvation
 from solvation import pipeline
 from solvation.errors import ForceFieldError, RecipeError, TrajectoryError, WorkspaceError
-from solvation.pipeline import Run, analyze_trajectory, open_results, run
+from solvation.job import Run, open_results
+from solvation.pipeline import analyze_trajectory, run
 from solvation.recipe import Recipe, parse_recipe
 from solvation.results import Quantity, save_summary
 from solvation.workspace import RunFolder

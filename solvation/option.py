@@ -1,0 +1,51 @@
+"""Options: text typed on the command line, as values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from solvation.errors import RecipeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["read_charge", "read_number", "read_positive", "split_pairs"]
+
+
+def split_pairs(option: str, items: Sequence[str] | None) -> dict[str, str]:
+    """Read ``NAME=VALUE`` options."""
+    pairs = {}
+    for item in items or ():
+        key, equals, value = item.partition("=")
+        if not equals or not key or not value:
+            raise RecipeError(f'--{option} "{item}" is not understood; write NAME=VALUE')
+        pairs[key.strip()] = value.strip()
+    return pairs
+
+
+def read_number(option: str, text: Any) -> float:
+    """Read one number of an option."""
+    try:
+        return float(text)
+    except ValueError as error:
+        raise RecipeError(f'--{option}: "{text}" is not a number') from error
+
+
+def read_charge(name: str, text: str) -> int:
+    """Read a formal charge."""
+    value = read_number("charge", text)
+    if not value.is_integer():
+        raise RecipeError(f'--charge "{name}={text}": a formal charge is a whole number, e.g. 2')
+    return int(value)
+
+
+def read_positive(option: str, text: str | None, unit: str) -> float | None:
+    """Read an amount that must be above zero."""
+    from solvation.units import parse_quantity
+
+    if text is None:
+        return None
+    value = parse_quantity(text, unit, name=f"--{option}")
+    if value <= 0:
+        raise RecipeError(f'--{option} "{text}" must be above zero')
+    return value
