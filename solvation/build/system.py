@@ -70,7 +70,7 @@ def make_system(
 
     hydrogen_mass = _hydrogen_mass(recipe)
     topology = _make_topology(packed)
-    field = app.ForceField(str(forcefield.xml))
+    field = app.ForceField(*(str(file) for file in forcefield.files))
     try:
         system = field.createSystem(
             topology,

@@ -77,6 +77,21 @@ def test_an_edited_force_field_is_another_box(
     assert hash_build(load()) != before
 
 
+def test_a_force_field_that_shares_files_depends_on_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting = "model.forcefield=opls2020-clp"
+    before = hash_build(load(setting))
+    assert before != hash_build(load())
+    folder = tmp_path / "forcefields" / "opls-clp"
+    shutil.copytree(find_forcefield("opls-clp"), folder)
+    monkeypatch.setenv("SOLVATION_PATH", str(tmp_path))
+    assert hash_build(load(setting)) == before
+    with (folder / "common.xml").open("a") as file:
+        file.write("\n")
+    assert hash_build(load(setting)) != before
+
+
 def test_differences_are_named_with_both_values() -> None:
     old: dict[str, Any] = {"a": 1, "t": {"x": 1, "y": 2}, "gone": 1}
     new: dict[str, Any] = {"a": 1, "t": {"x": 1, "y": 3}, "new": 1}

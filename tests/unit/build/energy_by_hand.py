@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -21,8 +22,10 @@ COULOMB = 1.602176634e-19**2 * 6.02214076e23 / (4 * math.pi * 8.8541878128e-12) 
 class Molecule:
     """One residue template with everything the file says of it."""
 
-    def __init__(self, xml: Path, residue: str) -> None:
-        self.root = ElementTree.parse(xml).getroot()
+    def __init__(self, files: Iterable[Path], residue: str) -> None:
+        self.root = ElementTree.Element("ForceField")
+        for file in files:
+            self.root.extend(ElementTree.parse(file).getroot())
         node = self.root.find(f"Residues/Residue[@name='{residue}']")
         assert node is not None
         types = {t.attrib["name"]: t.attrib for t in self.root.iterfind("AtomTypes/Type")}
@@ -114,7 +117,7 @@ class Molecule:
         """Coulomb and Lennard-Jones energy; sigma is mixed arithmetically unless told."""
         force = self.root.find("NonbondedForce")
         assert force is not None
-        rows = {a.attrib["type"]: a.attrib for a in force.iterfind("Atom")}
+        rows = {a.attrib["type"]: a.attrib for a in self.root.iterfind("NonbondedForce/Atom")}
         sigma = [float(rows[t]["sigma"]) for t in self.types]
         epsilon = [float(rows[t]["epsilon"]) for t in self.types]
         coulomb = lj = 0.0

@@ -74,16 +74,14 @@ def make_cluster(seed: int) -> tuple[app.Topology, NDArray[np.float64], list[Mol
             topology.addBond(atoms[i], atoms[j])
     x = np.concatenate([molecule.positions for molecule in cluster.molecules]) / 10
     x += np.random.default_rng(seed).normal(scale=0.003, size=x.shape)
-    return topology, x, [Molecule(FORCEFIELD.xml, m.name) for m in cluster.molecules]
+    return topology, x, [Molecule(FORCEFIELD.files, m.name) for m in cluster.molecules]
 
 
 def sum_by_hand(
     molecules: list[Molecule], x: NDArray[np.float64], scale: dict[str, float]
 ) -> tuple[float, float]:
     """Coulomb and geometric Lennard-Jones energy of a cluster; charges of residues scaled."""
-    force = molecules[0].root.find("NonbondedForce")
-    assert force is not None
-    rows = {a.attrib["type"]: a.attrib for a in force.iterfind("Atom")}
+    rows = {a.attrib["type"]: a.attrib for a in molecules[0].root.iterfind("NonbondedForce/Atom")}
     parts = np.split(x, np.cumsum([len(m.types) for m in molecules])[:-1])
     factors = [scale.get(m.elements[0], 1.0) for m in molecules]
     coulomb = lj = 0.0
@@ -108,7 +106,7 @@ def sum_by_hand(
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_cluster_has_the_geometric_sum(seed: int) -> None:
     topology, x, molecules = make_cluster(seed)
-    system = app.ForceField(str(FORCEFIELD.xml)).createSystem(topology)
+    system = app.ForceField(*map(str, FORCEFIELD.files)).createSystem(topology)
     before, _ = measure(system, x)
     apply_geometric_mixing(system)
     assign_groups(system)
@@ -122,7 +120,7 @@ def test_a_cluster_has_the_geometric_sum(seed: int) -> None:
 def test_energies_of_every_term_of_one_molecule() -> None:
     """Bonds, angles and torsions by hand; the parts add up to the whole."""
     topology, x, molecules = make_cluster(1)
-    system = app.ForceField(str(FORCEFIELD.xml)).createSystem(topology)
+    system = app.ForceField(*map(str, FORCEFIELD.files)).createSystem(topology)
     apply_geometric_mixing(system)
     assign_groups(system)
     context = openmm.Context(
@@ -149,7 +147,7 @@ def test_scaled_charges_by_hand(mixing_first: bool) -> None:
     """Ion–ion energies take the factor twice, ion–solvent once, solvents not at all."""
     factor = 0.7
     topology, x, molecules = make_cluster(2)
-    system = app.ForceField(str(FORCEFIELD.xml)).createSystem(topology)
+    system = app.ForceField(*map(str, FORCEFIELD.files)).createSystem(topology)
     ions = [a.index for r in topology.residues() if r.name != "DME" for a in r.atoms()]
     if mixing_first:
         apply_geometric_mixing(system)
@@ -165,7 +163,7 @@ def test_scaled_charges_by_hand(mixing_first: bool) -> None:
 
 def test_scaling_touches_charges_of_ions_and_their_products_only() -> None:
     topology, _, _ = make_cluster(1)
-    reference = app.ForceField(str(FORCEFIELD.xml)).createSystem(topology)
+    reference = app.ForceField(*map(str, FORCEFIELD.files)).createSystem(topology)
     scaled = clone(reference)
     ions = {a.index for r in topology.residues() if r.name != "DME" for a in r.atoms()}
     scale_charges(scaled, sorted(ions), 0.5)
@@ -236,7 +234,7 @@ def make_pair_force(system: openmm.System) -> openmm.System:
 @pytest.fixture(scope="module")
 def liquid(prepared: Prepared) -> tuple[openmm.System, openmm.System, NDArray[np.float64]]:
     """Uncharged Lennard-Jones terms of a box: ours, the general ones, positions in nm."""
-    field = app.ForceField(str(FORCEFIELD.xml))
+    field = app.ForceField(*map(str, FORCEFIELD.files))
     system = field.createSystem(
         prepared.topology, nonbondedMethod=app.PME, nonbondedCutoff=0.8, constraints=None
     )
