@@ -97,6 +97,28 @@ class Molecule:
             for t in range(1, 5):
                 if k := float(row.get(f"k{t}", 0)):
                     terms.append((atoms, int(row[f"periodicity{t}"]), float(row[f"phase{t}"]), k))
+        return terms + self.improper_terms()
+
+    def improper_terms(self) -> list[tuple[tuple[int, ...], int, float, float]]:
+        """A row lists the central class first; the torsion runs second, third, central, fourth.
+
+        Of equal classes the atom with the smaller index comes first.
+        """
+        terms = []
+        for node in self.root.iterfind("PeriodicTorsionForce/Improper"):
+            row = node.attrib
+            central, *outer = (row[f"class{i}"] for i in (1, 2, 3, 4))
+            for c, near in enumerate(self.bonded):
+                if self.classes[c] != central or len(near) != 3:
+                    continue
+                left, chosen = sorted(near), []
+                for wanted in outer:
+                    chosen.append(next(i for i in left if self.classes[i] == wanted))
+                    left.remove(chosen[-1])
+                atoms = (chosen[0], chosen[1], c, chosen[2])
+                terms.append(
+                    (atoms, int(row["periodicity1"]), float(row["phase1"]), float(row["k1"]))
+                )
         return terms
 
     def torsion_energy(self, x: NDArray[np.float64]) -> float:

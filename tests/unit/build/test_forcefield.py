@@ -164,6 +164,7 @@ def test_every_row_names_its_source_and_types_are_namespaced(forcefield: ForceFi
         "HarmonicBondForce/Bond",
         "HarmonicAngleForce/Angle",
         "PeriodicTorsionForce/Proper",
+        "PeriodicTorsionForce/Improper",
         "NonbondedForce/Atom",
     ):
         rows = list(root.iterfind(path))
@@ -180,8 +181,9 @@ def test_divalent_sigma_keeps_the_contact_with_ether_oxygen() -> None:
     oxygen = float(rows["opls-clp:ether_O"]["sigma"])
     conversion = FORCEFIELD.card["conversion"]
     assert conversion["sigma_oxygen"] == oxygen == 0.29
-    # Li/Merz for TIP3P: IOD of Mg, CM of Ca.
-    assert conversion["sigma_published"] == {"Mg": 0.24856074, "Ca": 0.2938184}
+    # Li/Merz for TIP3P: IOD of Mg and Zn, CM of Ca.
+    published = {"Mg": 0.24856074, "Ca": 0.2938184, "Zn": 0.24856074}
+    assert conversion["sigma_published"] == published
     for name, published in conversion["sigma_published"].items():
         sigma = float(rows[f"opls-clp:{name}"]["sigma"])
         assert sigma == pytest.approx(((published + oxygen) / 2) ** 2 / oxygen, rel=1e-14)
@@ -211,9 +213,9 @@ def test_openmm_users_get_geometric_mixing(
 def test_missing_species_are_named_with_the_reason() -> None:
     check_coverage(FORCEFIELD, ["glyme", "Mg2+", "NTf2"])
     with pytest.raises(
-        MissingParameterError, match="no parameters for EC, PF6; it covers DME, "
+        MissingParameterError, match="no parameters for FEC, PF6; it covers DME, "
     ) as e:
-        check_coverage(FORCEFIELD, ["DME", "EC", "hexafluorophosphate"])
+        check_coverage(FORCEFIELD, ["DME", "FEC", "hexafluorophosphate"])
     assert "(PF6: CL&P's F-P-F term" in str(e.value)
     assert "\n" not in str(e.value)
 
@@ -298,13 +300,18 @@ def test_a_card_that_extends_says_only_what_differs() -> None:
 def test_the_two_ether_sets_differ_where_their_papers_do() -> None:
     """C-O-C-C, H-C-C-O, C-C-C-O and C-C-C-C torsions; O, H of CH2 and ring CH2; nothing else."""
     changed = []
-    for path in ("PeriodicTorsionForce/Proper", "NonbondedForce/Atom", "HarmonicAngleForce/Angle"):
+    for path in (
+        "HarmonicBondForce/Bond",
+        "HarmonicAngleForce/Angle",
+        "PeriodicTorsionForce/*",
+        "NonbondedForce/Atom",
+    ):
         old, new = (
             {
                 tuple(v for k, v in row.attrib.items() if k.startswith(("class", "type"))): {
                     k: v
                     for k, v in row.attrib.items()
-                    if k.startswith(("k", "phase", "periodicity", "sigma", "epsilon", "angle"))
+                    if k.startswith(("k", "phase", "period", "sigma", "epsilon", "angle", "length"))
                 }
                 for row in read_molecule("DME", field).root.iterfind(path)
             }
