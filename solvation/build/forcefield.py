@@ -33,8 +33,8 @@ _REQUIRED = {
     "coverage": list,
     "block": list,
 }
-_OPTIONAL = ("extends", "files", "conversion", "left_out", "failings")
-_MERGED = ("left_out", "failings")
+_OPTIONAL = ("extends", "files", "conversion", "octahedral", "left_out", "failings")
+_MERGED = ("octahedral", "left_out", "failings")
 """Tables of a card that are laid over those of the card it extends, key by key."""
 _MIXINGS = ("geometric", "lorentz-berthelot")
 _FORBIDDEN = ("Script", "InitializationScript", "Include")
@@ -86,7 +86,8 @@ def load_forcefield(name: str) -> ForceField:
         )
     files = _find_files(card, folder)
     scale_14 = (card["scale_14"]["coulomb"], card["scale_14"]["lj"])
-    _check_xml({file: _read_xml(file) for file in files}, scale_14, card["coverage"])
+    roots = {file: _read_xml(file) for file in files}
+    _check_xml(roots, scale_14, card["coverage"], card.get("octahedral", {}))
     return ForceField(
         name=name,
         title=card["title"],
@@ -227,6 +228,7 @@ def _check_xml(
     roots: Mapping[Path, ElementTree.Element],
     scale_14: tuple[float, float],
     coverage: Iterable[str],
+    octahedral: Mapping[str, str],
 ) -> None:
     files = ", ".join(str(file) for file in roots)
     residues = [
@@ -235,6 +237,10 @@ def _check_xml(
     if differing := sorted(set(residues) ^ set(coverage), key=str):
         where = "XML but not in the card" if differing[0] in residues else "card but not in the XML"
         raise ForceFieldError(f"{files}: {differing[0]} is in the {where}; make them agree")
+    for name, centre in octahedral.items():
+        path = f"Residues/Residue[@name='{name}']/Atom[@name='{centre}']"
+        if not any(root.find(path) is not None for root in roots.values()):
+            raise ForceFieldError(f"{files}: [octahedral] {name} has no atom {centre}; correct it")
     if twice := [name for name, count in Counter(residues).items() if count > 1]:
         raise ForceFieldError(f"{files}: {twice[0]} is there twice; take one away")
     for file, root in roots.items():

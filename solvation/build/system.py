@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from solvation.build.terms import apply_geometric_mixing, assign_groups, scale_charges
+from solvation.build.terms import (
+    apply_geometric_mixing,
+    assign_groups,
+    drop_opposite_angles,
+    scale_charges,
+)
 from solvation.errors import AuditError, MissingParameterError
 from solvation.workspace import write_atomic
 
@@ -65,6 +70,8 @@ def make_system(
     ------
     MissingParameterError
         If the force field lacks a species or a term.
+    AuditError
+        If an ion that should be an octahedron is none.
     """
     from openmm import app, unit
 
@@ -86,6 +93,18 @@ def make_system(
         raise MissingParameterError(
             f"force field {forcefield.name}: {str(error).splitlines()[0]}"
         ) from error
+    octahedral = forcefield.card.get("octahedral", {})
+    centres = [
+        atom.index
+        for residue in topology.residues()
+        for atom in residue.atoms()
+        if octahedral.get(residue.name) == atom.name
+    ]
+    if centres:
+        try:
+            drop_opposite_angles(system, centres, packed.positions)
+        except ValueError as error:
+            raise AuditError(f"{error}; build again with another protocol.seed") from error
     ionic = [
         atom.index
         for residue in topology.residues()

@@ -78,15 +78,17 @@ class Molecule:
             energy += 0.5 * float(row["k"]) * (r - float(row["length"])) ** 2
         return float(energy)
 
-    def angle_energy(self, x: NDArray[np.float64]) -> float:
+    def angle_energy(self, x: NDArray[np.float64], *, octahedral: bool = False) -> float:
+        """Energy of the angles; without the widest three of an octahedron, if told."""
         table = self.rows("HarmonicAngleForce/Angle", 3)
-        energy = 0.0
+        terms = []
         for i, j, k in self.angles:
             row = self.row(table, i, j, k)
             a, b = x[i] - x[j], x[k] - x[j]
             theta = math.atan2(float(np.linalg.norm(np.cross(a, b))), float(a @ b))
-            energy += 0.5 * float(row["k"]) * (theta - float(row["angle"])) ** 2
-        return energy
+            terms.append((theta, 0.5 * float(row["k"]) * (theta - float(row["angle"])) ** 2))
+        terms.sort()
+        return math.fsum(energy for _, energy in (terms[:-3] if octahedral else terms))
 
     def torsion_terms(self) -> list[tuple[tuple[int, ...], int, float, float]]:
         """Atoms, periodicity, phase and k of every term that is not zero."""

@@ -19,6 +19,7 @@ from solvation.build.terms import (
     TERMS,
     apply_geometric_mixing,
     assign_groups,
+    drop_opposite_angles,
     read_energies,
     scale_charges,
 )
@@ -194,6 +195,42 @@ def test_an_exception_between_an_ion_and_a_solvent_takes_the_factor_once() -> No
     scale_charges(system, [0], 0.8)
     product = force.getExceptionParameters(0)[2].value_in_unit(unit.elementary_charge**2)
     assert product == pytest.approx(-0.4)
+
+
+# Octahedra ----------------------------------------------------------------------------------
+
+
+def make_octahedra(order: list[int]) -> tuple[openmm.System, NDArray[np.float64]]:
+    """Two AX6 with 90 degrees on all 15 pairs; neighbours in a given order along +x -x +y ..."""
+    axes = np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]])
+    x = np.concatenate([[[0, 0, 0]], axes[order]]) * 0.16
+    x = np.concatenate([x, x + 1.0])
+    system = openmm.System()
+    force = openmm.HarmonicAngleForce()
+    for start in (0, 7):
+        for _ in range(7):
+            system.addParticle(19.0)
+        for i, k in itertools.combinations(range(1, 7), 2):
+            force.addAngle(start + i, start, start + k, math.pi / 2, 1165.0)
+    system.addForce(force)
+    return system, x
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2, 3, 4, 5], [0, 2, 4, 1, 3, 5], [5, 0, 3, 2, 1, 4]])
+def test_opposite_angles_are_dropped_whatever_the_order_of_atoms(order: list[int]) -> None:
+    system, x = make_octahedra(order)
+    assert measure(system, x)[0] == pytest.approx(6 * 0.5 * 1165 * (math.pi / 2) ** 2)
+    drop_opposite_angles(system, [0, 7], x)
+    (force,) = system.getForces()
+    assert force.getNumAngles() == 24
+    assert measure(system, x)[0] == pytest.approx(0, abs=1e-6)
+
+
+def test_no_octahedron_is_refused() -> None:
+    system, x = make_octahedra([0, 1, 2, 3, 4, 5])
+    x[1] = x[3] + 0.05
+    with pytest.raises(ValueError, match="6 neighbours of atom 0 form no octahedron"):
+        drop_opposite_angles(system, [0], x)
 
 
 # A periodic box -----------------------------------------------------------------------------
