@@ -18,6 +18,7 @@ from typing import Any
 from xml.etree import ElementTree
 from xml.parsers import expat
 
+from solvation.build.ionset import check_ions
 from solvation.errors import ForceFieldError, MissingParameterError, RecipeError
 from solvation.library import find_forcefield, find_species
 
@@ -33,8 +34,8 @@ _REQUIRED = {
     "coverage": list,
     "block": list,
 }
-_OPTIONAL = ("extends", "files", "conversion", "octahedral", "left_out", "failings")
-_MERGED = ("octahedral", "left_out", "failings")
+_OPTIONAL = ("extends", "files", "conversion", "octahedral", "ions", "left_out", "failings")
+_MERGED = ("octahedral", "ions", "left_out", "failings")
 """Tables of a card that are laid over those of the card it extends, key by key."""
 _MIXINGS = ("geometric", "lorentz-berthelot")
 _FORBIDDEN = ("Script", "InitializationScript", "Include")
@@ -183,6 +184,7 @@ def _read_card(file: Path) -> dict[str, Any]:
     cited = {name for block in card["block"] for name in block.get("species", ())}
     if uncited := [name for name in card["coverage"] if name not in cited]:
         raise ForceFieldError(f"{file}: no [[block]] says where {uncited[0]} comes from; add it")
+    check_ions(card, str(file))
     return card
 
 

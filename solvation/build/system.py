@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from solvation.build.ionset import choose_ions
 from solvation.build.terms import (
     apply_geometric_mixing,
     assign_groups,
     drop_opposite_angles,
     scale_charges,
+    set_lennard_jones,
 )
 from solvation.errors import AuditError, MissingParameterError
 from solvation.workspace import write_atomic
@@ -70,6 +72,8 @@ def make_system(
     ------
     MissingParameterError
         If the force field lacks a species or a term.
+    RecipeError
+        If ``model.ions`` cannot be had.
     AuditError
         If an ion that should be an octahedron is none.
     """
@@ -105,6 +109,9 @@ def make_system(
             drop_opposite_angles(system, centres, packed.positions)
         except ValueError as error:
             raise AuditError(f"{error}; build again with another protocol.seed") from error
+    for ion, (sigma, epsilon) in choose_ions(forcefield, recipe.model.ions, species).items():
+        chosen = [a.index for r in topology.residues() if r.name == ion for a in r.atoms()]
+        set_lennard_jones(system, chosen, sigma, epsilon)
     ionic = [
         atom.index
         for residue in topology.residues()

@@ -31,6 +31,7 @@ __all__ = [
     "drop_opposite_angles",
     "read_energies",
     "scale_charges",
+    "set_lennard_jones",
 ]
 
 TERMS = (
@@ -128,6 +129,21 @@ def scale_charges(system: openmm.System, atoms: Sequence[int], factor: float) ->
             power = (i in chosen) + (j in chosen)
             if power:
                 force.setExceptionParameters(index, i, j, product * factor**power, sigma, epsilon)
+
+
+def set_lennard_jones(
+    system: openmm.System, atoms: Sequence[int], sigma: float, epsilon: float
+) -> None:
+    """Give atoms without bonds another sigma (nm) and epsilon (kJ/mol), in place.
+
+    Before `apply_geometric_mixing`, while there is one ``NonbondedForce``.
+    """
+    import openmm
+
+    (force,) = (f for f in system.getForces() if isinstance(f, openmm.NonbondedForce))
+    for index in atoms:
+        charge, _, _ = force.getParticleParameters(index)
+        force.setParticleParameters(index, charge, sigma, epsilon)
 
 
 def drop_opposite_angles(

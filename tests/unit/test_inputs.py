@@ -39,6 +39,7 @@ OTHER_BOX = [
     "salt.0.concentration=0.4 mol/L",
     "solvent.0.name=G2",
     "model.charge_scale=1.0",
+    "model.ions=lm-cm",
     "model.cutoff=9 angstrom",
     "box.cations=9",
 ]

@@ -186,22 +186,6 @@ def test_every_row_names_its_source_and_types_are_namespaced(forcefield: ForceFi
             assert all(label.startswith("opls-clp:") for label in labels)
 
 
-def test_divalent_sigma_keeps_the_contact_with_ether_oxygen() -> None:
-    root = read_molecule("Mg").root
-    rows = {a.attrib["type"]: a.attrib for a in root.iterfind("NonbondedForce/Atom")}
-    oxygen = float(rows["opls-clp:ether_O"]["sigma"])
-    conversion = FORCEFIELD.card["conversion"]
-    assert conversion["sigma_oxygen"] == oxygen == 0.29
-    # Li/Merz for TIP3P: IOD of Mg and Zn, CM of Ca.
-    published = {"Mg": 0.24856074, "Ca": 0.2938184, "Zn": 0.24856074}
-    assert conversion["sigma_published"] == published
-    for name, published in conversion["sigma_published"].items():
-        sigma = float(rows[f"opls-clp:{name}"]["sigma"])
-        assert sigma == pytest.approx(((published + oxygen) / 2) ** 2 / oxygen, rel=1e-14)
-        assert (sigma * oxygen) ** 0.5 == pytest.approx((published + oxygen) / 2, rel=1e-14)
-    assert float(rows["opls-clp:Mg"]["sigma"]) == pytest.approx(0.2500, abs=5e-5)
-
-
 @every_forcefield
 @pytest.mark.parametrize("name", ["TFSI", "DME"])
 def test_openmm_users_get_geometric_mixing(
