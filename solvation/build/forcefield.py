@@ -19,6 +19,7 @@ from xml.etree import ElementTree
 from xml.parsers import expat
 
 from solvation.build.ionset import check_ions
+from solvation.build.template import check_terms
 from solvation.errors import ForceFieldError, MissingParameterError, RecipeError
 from solvation.library import find_forcefield, find_species
 
@@ -73,6 +74,8 @@ def load_forcefield(name: str) -> ForceField:
     ForceFieldError
         If the force field is unknown, its card is wrong, its XML is broken or may run code,
         or the two disagree.
+    MissingParameterError
+        If a bond, angle or torsion of a template has no row.
 
     Examples
     --------
@@ -89,6 +92,7 @@ def load_forcefield(name: str) -> ForceField:
     scale_14 = (card["scale_14"]["coulomb"], card["scale_14"]["lj"])
     roots = {file: _read_xml(file) for file in files}
     _check_xml(roots, scale_14, card["coverage"], card.get("octahedral", {}))
+    check_terms(list(roots.values()), ", ".join(map(str, files)))
     return ForceField(
         name=name,
         title=card["title"],
@@ -125,7 +129,8 @@ def check_coverage(forcefield: ForceField, species: Iterable[str]) -> None:
     why = " ".join(f"({name}: {reasons[name]})" for name in missing if name in reasons)
     raise MissingParameterError(
         f"force field {forcefield.name} has no parameters for {', '.join(missing)}; it covers "
-        f"{', '.join(forcefield.coverage)}" + (f" {why}" if why else "")
+        f"{', '.join(forcefield.coverage)}"
+        + (f" {why}" if why else "; a card that extends it can add one (CONTRIBUTING.md)")
     )
 
 
