@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from solvation.display import describe_log, open_display, show_quantities, show_table
+from solvation.display import (
+    describe_log,
+    open_display,
+    show_forcefield,
+    show_quantities,
+    show_table,
+)
 from solvation.errors import RecipeError, SolvationError
 from solvation.option import read_charge, read_number, read_positive, split_pairs
 
@@ -346,7 +352,7 @@ def forcefields_command(
     """List force fields, or which species one covers, with sources."""
     with _guard():
         from solvation.build.forcefield import load_forcefield
-        from solvation.library import find_species, list_forcefields
+        from solvation.library import list_forcefields
 
         if name is None:
             fields = [load_forcefield(item) for item in list_forcefields()]
@@ -365,13 +371,7 @@ def forcefields_command(
         if as_json:
             print(json.dumps(field.card, indent=1, default=str))
             return
-        print(f"{field.name}: {field.title}\n")
-        print(f"mixing {field.mixing}; licence {field.licence}\n")
-        species = [find_species(item) for item in field.coverage]
-        show_table(
-            ("species", "charge", "what"), [(s.name, f"{s.charge:+d}", s.title) for s in species]
-        )
-        print(f"\n{(field.folder / 'card.toml').read_text(encoding='utf-8')}")
+        show_forcefield(field)
 
 
 def main() -> None:

@@ -12,10 +12,44 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from solvation.build.forcefield import ForceField
     from solvation.event import Event
     from solvation.results import Quantity
 
-__all__ = ["describe_log", "open_display", "show_quantities", "show_table"]
+__all__ = ["describe_log", "open_display", "show_forcefield", "show_quantities", "show_table"]
+
+
+def show_forcefield(field: ForceField) -> None:
+    """Print what a force field covers, where it is from, and what is wrong with it."""
+    from solvation.build.ionset import list_ions
+    from solvation.library import find_species
+
+    console = _console()
+    console.print(f"{field.name}: {field.title}\n")
+    console.print(f"mixing {field.mixing}; licence {field.licence}\n")
+    blocks = {item: row for row in field.card["block"] for item in row.get("species", ())}
+    sources = []
+    for item in field.coverage:
+        species, block = find_species(item), blocks[item]
+        source = f"{block.get('cite', '')} [{block.get('doi', 'no DOI')}]"
+        sources.append((species.name, f"{species.charge:+d}", species.title, source))
+    show_table(("species", "charge", "what", "source"), sources)
+    if sets := field.card.get("ions"):
+        default = ", ".join(f"{ion} {key}" for ion, key in sets.get("default", {}).items())
+        show_table(
+            ("model.ions", "for", "what"),
+            [
+                (key, " ".join(ions), sets.get(key, {}).get("title", default))
+                for key, ions in list_ions(field).items()
+            ],
+        )
+    for block in field.card["block"]:
+        fitted = f" Fitted to: {block['fitted_to']}." if "fitted_to" in block else ""
+        console.print(f"{block.get('name', '')}:{fitted} {block.get('note', '')}".rstrip() + "\n")
+    for table in ("conversion", "left_out", "failings"):
+        for key, text in field.card.get(table, {}).items():
+            console.print(f"{table.replace('_', ' ')}, {key}: {text}")
+    console.print(f"\nEvery row names its source: {', '.join(str(file) for file in field.files)}")
 
 
 def show_quantities(quantities: Sequence[Quantity]) -> None:

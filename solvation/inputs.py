@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tomllib
 from typing import TYPE_CHECKING, Any
 
 from solvation.library import find_forcefield
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from solvation.recipe import Recipe
 
@@ -25,14 +27,31 @@ def hash_build(recipe: Recipe) -> str:
     data = recipe.to_dict()
     protocol = data.get("protocol", {})
     kept = {key: protocol.get(key) for key in ("seed", "hydrogen_mass")}
-    field = find_forcefield(recipe.model.forcefield)
     files = [
-        path.read_bytes().decode("latin-1") for path in sorted(field.glob("*")) if path.is_file()
+        path.read_bytes().decode("latin-1")
+        for folder in _list_folders(recipe.model.forcefield)
+        for path in sorted(folder.glob("*"))
+        if path.is_file()
     ]
     parts = [
         json.dumps(data.get(key), sort_keys=True) for key in ("salt", "solvent", "model", "box")
     ]
     return hash_text([*parts, json.dumps(kept), *files])
+
+
+def _list_folders(forcefield: str) -> list[Path]:
+    """List the folder of a force field and those that its card extends or takes files from."""
+    names, folders = [forcefield], []
+    for name in names:  # grows while it is read
+        folders.append(find_forcefield(name))
+        try:
+            card = tomllib.loads((folders[-1] / "card.toml").read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # said better where the card is checked
+            continue
+        others = [str(card["extends"])] if "extends" in card else []
+        others += [str(e).split("/")[0] for e in card.get("files", ()) if "/" in str(e)]
+        names += [other for other in dict.fromkeys(others) if other not in names]
+    return folders
 
 
 def hash_simulation(recipe: Recipe) -> str:

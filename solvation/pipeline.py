@@ -256,6 +256,7 @@ def _build(folder: RunFolder, recipe: Recipe, plan: Plan, progress: Listener | N
     folder.update_manifest(
         model={
             "forcefield": recipe.model.forcefield,
+            "ions": recipe.model.ions,
             "charge_scale": audit["charge_scale"],
             "charge_scale_asked": recipe.model.charge_scale,
             "cutoff": str(recipe.model.cutoff),
@@ -350,7 +351,11 @@ def _analyze(folder: RunFolder, recipe: Recipe, plan: Plan, progress: Listener |
         tree["thermo"] = _as_node(collect_thermo(logs))
         density = summarize_density(logs)
         reached = summarize_composition(logs, audit["salts"], audit["asked"], density)
-        model = {"forcefield": audit["forcefield"], "charge_scale": audit["charge_scale"]}
+        model = {
+            "forcefield": audit["forcefield"],
+            "ions": audit.get("ions", "default"),
+            "charge_scale": audit["charge_scale"],
+        }
         tree.attrs.update(name=recipe.name, title=recipe.title, kind="run", **model)
         tree.attrs["recipe_hash"] = recipe.hash
         known = {"density", *(item.name for item in reached)}

@@ -10,6 +10,7 @@ import numpy as np
 from solvation.build.audit import audit_system
 from solvation.build.composition import compose, compute_refractive_index
 from solvation.build.forcefield import check_coverage, load_forcefield
+from solvation.build.ionset import choose_ions
 from solvation.build.packing import pack_box
 from solvation.build.system import make_system, save_prepared
 from solvation.errors import WorkspaceError
@@ -51,7 +52,9 @@ def check_recipe(recipe: Recipe) -> None:
         What is wrong.
     """
     composition = compose(recipe)
-    check_coverage(load_forcefield(recipe.model.forcefield), tuple(composition.counts))
+    forcefield = load_forcefield(recipe.model.forcefield)
+    check_coverage(forcefield, tuple(composition.counts))
+    choose_ions(forcefield, recipe.model.ions, composition.counts)
     choose_charge_scale(recipe)
 
 
@@ -89,6 +92,7 @@ def build_box(recipe: Recipe, folder: Path, *, start: str) -> dict[str, Any]:
         **audit_system(prepared),
         "start": start,
         "forcefield": forcefield.name,
+        "ions": recipe.model.ions,
         "salts": dict(composition.salts),
         "asked": dict(composition.asked),
     }

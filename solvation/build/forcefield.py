@@ -1,13 +1,16 @@
 """A force field: its card and where its parameters are.
 
 A force field is a folder with ``card.toml`` (what, whose, licence, units, mixing rule, coverage)
-and ``<name>.xml`` in OpenMM's format. OpenMM runs the ``<Script>`` elements of such a file as
-Python, and any ``<Include>`` may bring more, so files with either are refused here.
+and XML in OpenMM's format: ``<name>.xml``, or the ``files`` that the card lists, which may lie in
+another force field's folder. A card that ``extends`` another says only what differs. OpenMM runs
+the ``<Script>`` elements of such a file as Python, and any ``<Include>`` may bring more, so files
+with either are refused here.
 """
 
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +18,8 @@ from typing import Any
 from xml.etree import ElementTree
 from xml.parsers import expat
 
+from solvation.build.ionset import check_ions
+from solvation.build.template import check_terms
 from solvation.errors import ForceFieldError, MissingParameterError, RecipeError
 from solvation.library import find_forcefield, find_species
 
@@ -30,7 +35,9 @@ _REQUIRED = {
     "coverage": list,
     "block": list,
 }
-_OPTIONAL = ("conversion", "left_out", "failings")
+_OPTIONAL = ("extends", "files", "conversion", "octahedral", "ions", "left_out", "failings")
+_MERGED = ("octahedral", "ions", "left_out", "failings")
+"""Tables of a card that are laid over those of the card it extends, key by key."""
 _MIXINGS = ("geometric", "lorentz-berthelot")
 _FORBIDDEN = ("Script", "InitializationScript", "Include")
 
@@ -45,8 +52,8 @@ class ForceField:
     """One line for people."""
     folder: Path
     """Folder with ``card.toml`` and the XML."""
-    xml: Path
-    """OpenMM ForceField XML with ordinary sigma (nm) and epsilon (kJ/mol)."""
+    files: tuple[Path, ...]
+    """OpenMM ForceField XML with ordinary sigma (nm) and epsilon (kJ/mol); loaded together."""
     mixing: str
     """Combination rule of sigma and epsilon: ``"geometric"`` or ``"lorentz-berthelot"``."""
     scale_14: tuple[float, float]
@@ -67,6 +74,8 @@ def load_forcefield(name: str) -> ForceField:
     ForceFieldError
         If the force field is unknown, its card is wrong, its XML is broken or may run code,
         or the two disagree.
+    MissingParameterError
+        If a bond, angle or torsion of a template has no row.
 
     Examples
     --------
@@ -79,14 +88,16 @@ def load_forcefield(name: str) -> ForceField:
         raise ForceFieldError(
             f'{folder / "card.toml"} is named "{card["name"]}" but lies in "{name}"; rename one'
         )
-    xml = folder / f"{name}.xml"
+    files = _find_files(card, folder)
     scale_14 = (card["scale_14"]["coulomb"], card["scale_14"]["lj"])
-    _check_xml(_read_xml(xml), xml, scale_14, card["coverage"])
+    roots = {file: _read_xml(file) for file in files}
+    _check_xml(roots, scale_14, card["coverage"], card.get("octahedral", {}))
+    check_terms(list(roots.values()), ", ".join(map(str, files)))
     return ForceField(
         name=name,
         title=card["title"],
         folder=folder,
-        xml=xml,
+        files=files,
         mixing=card["mixing"],
         scale_14=scale_14,
         coverage=tuple(card["coverage"]),
@@ -118,15 +129,40 @@ def check_coverage(forcefield: ForceField, species: Iterable[str]) -> None:
     why = " ".join(f"({name}: {reasons[name]})" for name in missing if name in reasons)
     raise MissingParameterError(
         f"force field {forcefield.name} has no parameters for {', '.join(missing)}; it covers "
-        f"{', '.join(forcefield.coverage)}" + (f" {why}" if why else "")
+        f"{', '.join(forcefield.coverage)}"
+        + (f" {why}" if why else "; a card that extends it can add one (CONTRIBUTING.md)")
     )
 
 
-def _read_card(file: Path) -> dict[str, Any]:
+def _read_layers(file: Path, above: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Read a card and lay it over the one it extends; blocks are matched by name."""
     try:
         card = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ForceFieldError(f"{file} cannot be read: {error}; correct it") from error
+    if "extends" not in card:
+        return card
+    other = str(card["extends"])
+    above = (*above, file.parent.name)
+    if other in above:
+        raise ForceFieldError(f'{file} extends "{other}", which extends it; cut the circle')
+    base = _read_layers(find_forcefield(other) / "card.toml", above)
+    merged = {**base, **card}
+    merged.pop("files", None)
+    if "files" in card:
+        merged["files"] = card["files"]
+    for key in _MERGED:
+        if key in base and key in card:
+            merged[key] = {**base[key], **card[key]}
+    blocks = {
+        block.get("name"): block for block in (*base.get("block", ()), *card.get("block", ()))
+    }
+    merged["block"] = list(blocks.values())
+    return merged
+
+
+def _read_card(file: Path) -> dict[str, Any]:
+    card = _read_layers(file)
     if missing := [key for key in _REQUIRED if key not in card]:
         raise ForceFieldError(f"{file} lacks the key {missing[0]}; add it")
     if unknown := sorted(set(card) - {*_REQUIRED, *_OPTIONAL}):
@@ -153,7 +189,22 @@ def _read_card(file: Path) -> dict[str, Any]:
     cited = {name for block in card["block"] for name in block.get("species", ())}
     if uncited := [name for name in card["coverage"] if name not in cited]:
         raise ForceFieldError(f"{file}: no [[block]] says where {uncited[0]} comes from; add it")
+    check_ions(card, str(file))
     return card
+
+
+def _find_files(card: Mapping[str, Any], folder: Path) -> tuple[Path, ...]:
+    """Find the XML files of a card: ``"x.xml"`` beside it, ``"other/x.xml"`` in another one's."""
+    found = []
+    for entry in card.get("files", [f"{card['name']}.xml"]):
+        *others, name = str(entry).split("/")
+        if len(others) > 1 or ".." in (*others, name) or not name.endswith(".xml"):
+            raise ForceFieldError(
+                f'{folder / "card.toml"}: files lists "{entry}"; write "name.xml" for a file '
+                'beside the card or "forcefield/name.xml" for one of another force field'
+            )
+        found.append((find_forcefield(others[0]) if others else folder) / name)
+    return tuple(found)
 
 
 def _read_xml(file: Path) -> ElementTree.Element:
@@ -181,21 +232,31 @@ def _read_xml(file: Path) -> ElementTree.Element:
 
 
 def _check_xml(
-    root: ElementTree.Element,
-    file: Path,
+    roots: Mapping[Path, ElementTree.Element],
     scale_14: tuple[float, float],
     coverage: Iterable[str],
+    octahedral: Mapping[str, str],
 ) -> None:
-    residues = {residue.get("name") for residue in root.iterfind("Residues/Residue")}
-    if differing := sorted(residues ^ set(coverage), key=str):
+    files = ", ".join(str(file) for file in roots)
+    residues = [
+        residue.get("name") for root in roots.values() for residue in root.iterfind("Residues/*")
+    ]
+    if differing := sorted(set(residues) ^ set(coverage), key=str):
         where = "XML but not in the card" if differing[0] in residues else "card but not in the XML"
-        raise ForceFieldError(f"{file}: {differing[0]} is in the {where}; make them agree")
-    for force in root.iterfind("NonbondedForce"):
-        try:
-            found = tuple(float(force.get(k, "nan")) for k in ("coulomb14scale", "lj14scale"))
-        except ValueError as error:
-            raise ForceFieldError(f"{file}: 1-4 scales are not numbers: {error}") from error
-        if found != scale_14:
-            raise ForceFieldError(
-                f"{file}: 1-4 scales {found} are not those of the card, {scale_14}; correct one"
-            )
+        raise ForceFieldError(f"{files}: {differing[0]} is in the {where}; make them agree")
+    for name, centre in octahedral.items():
+        path = f"Residues/Residue[@name='{name}']/Atom[@name='{centre}']"
+        if not any(root.find(path) is not None for root in roots.values()):
+            raise ForceFieldError(f"{files}: [octahedral] {name} has no atom {centre}; correct it")
+    if twice := [name for name, count in Counter(residues).items() if count > 1]:
+        raise ForceFieldError(f"{files}: {twice[0]} is there twice; take one away")
+    for file, root in roots.items():
+        for force in root.iterfind("NonbondedForce"):
+            try:
+                found = tuple(float(force.get(k, "nan")) for k in ("coulomb14scale", "lj14scale"))
+            except ValueError as error:
+                raise ForceFieldError(f"{file}: 1-4 scales are not numbers: {error}") from error
+            if found != scale_14:
+                raise ForceFieldError(
+                    f"{file}: 1-4 scales {found} are not those of the card, {scale_14}; correct one"
+                )

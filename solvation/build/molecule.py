@@ -126,11 +126,17 @@ def embed_molecule(species: Species, *, seed: int) -> Molecule:
 
     mol = Chem.Mol(_graph(species.smiles))
     elements, bonds = _describe(mol)
+    octahedra = _find_octahedra(mol)
     if len(elements) == 1:
         positions = np.zeros((1, 3))
     else:
-        parameters: Any = rdDistGeom.ETKDGv3()
+        parameters: Any = rdDistGeom.EmbedParameters() if octahedra else rdDistGeom.ETKDGv3()
         parameters.randomSeed = seed
+        if octahedra:
+            with rdBase.BlockLogs():
+                bounds = rdDistGeom.GetMoleculeBoundsMatrix(mol)
+            _bound_octahedra(bounds, octahedra)
+            parameters.SetBoundsMat(bounds)
         with rdBase.BlockLogs():  # RDKit comments on hypervalent atoms
             failed = rdDistGeom.EmbedMolecule(mol, parameters) < 0
             if failed:
@@ -143,6 +149,33 @@ def embed_molecule(species: Species, *, seed: int) -> Molecule:
         positions = np.array(mol.GetConformer().GetPositions(), dtype=float)
         positions -= positions.mean(axis=0)
     return Molecule(name=species.name, elements=elements, bonds=bonds, positions=positions)
+
+
+def _find_octahedra(mol: Any) -> list[tuple[int, ...]]:
+    """Find atoms with six neighbours that have no other: centre, then three opposite pairs.
+
+    RDKit takes such an atom for something else. Pairs follow the order of the SMILES.
+    """
+    return [
+        (atom.GetIdx(), *(near.GetIdx() for near in atom.GetNeighbors()))
+        for atom in mol.GetAtoms()
+        if atom.GetDegree() == 6 and all(near.GetDegree() == 1 for near in atom.GetNeighbors())
+    ]
+
+
+def _bound_octahedra(bounds: NDArray[np.float64], octahedra: Sequence[tuple[int, ...]]) -> None:
+    """Set the bounds inside octahedra, in place: neighbours at 90 degrees, opposites at 180."""
+    for centre, *six in octahedra:
+        low, high = sorted((centre, six[0]))
+        radius = 0.5 * (bounds[low, high] + bounds[high, low])
+        for k, atom in enumerate(six):
+            pairs = [(centre, radius)]
+            for m in range(k):
+                opposite = k // 2 == m // 2
+                pairs.append((six[m], radius * (2.0 if opposite else 2.0**0.5)))
+            for other, distance in pairs:
+                i, j = sorted((atom, other))
+                bounds[i, j], bounds[j, i] = distance + 0.01, distance - 0.01
 
 
 def pick_donors(species: Species, *, single: bool = False) -> tuple[int, ...]:
@@ -194,9 +227,13 @@ def embed_cluster(
     distance = SHELLS[cation.name].distance if cation.name in SHELLS else 2.3
     with rdBase.BlockLogs():
         mol = Chem.RWMol(Chem.MolFromSmiles(cation.smiles))
-        starts, donors = [], []
+        starts, donors, octahedra = [], [], []
         for species, indices in ligands:
             starts.append(mol.GetNumAtoms())
+            octahedra += [
+                tuple(starts[-1] + atom for atom in found)
+                for found in _find_octahedra(_graph(species.smiles))
+            ]
             donors += [starts[-1] + index for index in indices]
             mol = Chem.RWMol(Chem.CombineMols(mol, _graph(species.smiles)))
         for atom in donors:
@@ -205,6 +242,7 @@ def embed_cluster(
         Chem.GetSymmSSSR(mol)
         bounds = rdDistGeom.GetMoleculeBoundsMatrix(mol)
         _bound_complex(bounds, starts=starts, donors=donors, distance=distance)
+        _bound_octahedra(bounds, octahedra)
         DoTriangleSmoothing(bounds)
         parameters: Any = rdDistGeom.EmbedParameters()
         parameters.useRandomCoords = True

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from solvation.build.terms import apply_geometric_mixing, assign_groups, scale_charges
+from solvation.build.ionset import choose_ions
+from solvation.build.terms import (
+    apply_geometric_mixing,
+    assign_groups,
+    drop_opposite_angles,
+    scale_charges,
+    set_lennard_jones,
+)
 from solvation.errors import AuditError, MissingParameterError
 from solvation.workspace import write_atomic
 
@@ -65,12 +72,16 @@ def make_system(
     ------
     MissingParameterError
         If the force field lacks a species or a term.
+    RecipeError
+        If ``model.ions`` cannot be had.
+    AuditError
+        If an ion that should be an octahedron is none.
     """
     from openmm import app, unit
 
     hydrogen_mass = _hydrogen_mass(recipe)
     topology = _make_topology(packed)
-    field = app.ForceField(str(forcefield.xml))
+    field = app.ForceField(*(str(file) for file in forcefield.files))
     try:
         system = field.createSystem(
             topology,
@@ -86,6 +97,21 @@ def make_system(
         raise MissingParameterError(
             f"force field {forcefield.name}: {str(error).splitlines()[0]}"
         ) from error
+    octahedral = forcefield.card.get("octahedral", {})
+    centres = [
+        atom.index
+        for residue in topology.residues()
+        for atom in residue.atoms()
+        if octahedral.get(residue.name) == atom.name
+    ]
+    if centres:
+        try:
+            drop_opposite_angles(system, centres, packed.positions)
+        except ValueError as error:
+            raise AuditError(f"{error}; build again with another protocol.seed") from error
+    for ion, (sigma, epsilon) in choose_ions(forcefield, recipe.model.ions, species).items():
+        chosen = [a.index for r in topology.residues() if r.name == ion for a in r.atoms()]
+        set_lennard_jones(system, chosen, sigma, epsilon)
     ionic = [
         atom.index
         for residue in topology.residues()

@@ -16,12 +16,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import openmm
+    from numpy.typing import NDArray
 
-__all__ = ["TERMS", "apply_geometric_mixing", "assign_groups", "read_energies", "scale_charges"]
+__all__ = [
+    "TERMS",
+    "apply_geometric_mixing",
+    "assign_groups",
+    "drop_opposite_angles",
+    "read_energies",
+    "scale_charges",
+    "set_lennard_jones",
+]
 
 TERMS = (
     "bond",
@@ -37,6 +48,8 @@ _REPULSION_SIGMA = 10.0
 """nm; here the r^-6 half of a Lennard-Jones term vanishes."""
 _DISPERSION_SIGMA = 0.01
 """nm; here the r^-12 half vanishes."""
+_OPPOSITE = -0.87
+"""Cosine of 150 degrees: what still counts as opposite in an octahedron."""
 
 
 def apply_geometric_mixing(system: openmm.System) -> None:
@@ -116,6 +129,71 @@ def scale_charges(system: openmm.System, atoms: Sequence[int], factor: float) ->
             power = (i in chosen) + (j in chosen)
             if power:
                 force.setExceptionParameters(index, i, j, product * factor**power, sigma, epsilon)
+
+
+def set_lennard_jones(
+    system: openmm.System, atoms: Sequence[int], sigma: float, epsilon: float
+) -> None:
+    """Give atoms without bonds another sigma (nm) and epsilon (kJ/mol), in place.
+
+    Before `apply_geometric_mixing`, while there is one ``NonbondedForce``.
+    """
+    import openmm
+
+    (force,) = (f for f in system.getForces() if isinstance(f, openmm.NonbondedForce))
+    for index in atoms:
+        charge, _, _ = force.getParticleParameters(index)
+        force.setParticleParameters(index, charge, sigma, epsilon)
+
+
+def drop_opposite_angles(
+    system: openmm.System, centres: Sequence[int], positions: NDArray[np.float64]
+) -> None:
+    """Take out the angle terms of opposite neighbours of octahedral atoms, in place.
+
+    A force field writes one X–A–X term of 90 degrees for AX6, meant for the twelve pairs of
+    neighbours. A template knows only the bond graph, so it has put the term on the three opposite
+    pairs too; positions tell which those are.
+
+    Parameters
+    ----------
+    system
+        With a ``HarmonicAngleForce``.
+    centres
+        Indices of the octahedral atoms.
+    positions
+        Molecules whole, any unit, shape ``(n_atoms, 3)``.
+
+    Raises
+    ------
+    ValueError
+        If the positions around a centre are not those of an octahedron.
+    """
+    import openmm
+
+    index, force = next(
+        (k, f) for k, f in enumerate(system.getForces()) if isinstance(f, openmm.HarmonicAngleForce)
+    )
+    terms = [force.getAngleParameters(k) for k in range(force.getNumAngles())]
+    opposite: set[tuple[int, int, int]] = set()
+    for centre in centres:
+        around = sorted({a for i, j, k, *_ in terms if j == centre for a in (i, k)})
+        rays = positions[around] - positions[centre]
+        rays /= np.linalg.norm(rays, axis=1, keepdims=True)
+        cosines = rays @ rays.T
+        pairs = {frozenset((k, int(row.argmin()))) for k, row in enumerate(cosines)}
+        if len(around) != 6 or len(pairs) != 3 or cosines.min(axis=1).max() > _OPPOSITE:
+            raise ValueError(f"the {len(around)} neighbours of atom {centre} form no octahedron")
+        for i, k in (sorted(pair) for pair in pairs):
+            opposite |= {(around[i], centre, around[k]), (around[k], centre, around[i])}
+    made = openmm.HarmonicAngleForce()
+    made.setName(force.getName())
+    made.setUsesPeriodicBoundaryConditions(force.usesPeriodicBoundaryConditions())
+    for i, j, k, *parameters in terms:
+        if (i, j, k) not in opposite:
+            made.addAngle(i, j, k, *parameters)
+    system.removeForce(index)
+    system.addForce(made)
 
 
 def assign_groups(system: openmm.System) -> None:

@@ -56,6 +56,7 @@ def test_summary_has_the_promised_names_and_closes(tiny_run):
     assert document["schema"] == 1
     assert document["recipe"] == "tiny"
     assert document["model"]["forcefield"] == "opls-clp"
+    assert document["model"]["ions"] == "default"
     rows = {row["name"]: row for row in document["quantities"]}
     assert len(rows) == len(document["quantities"]), "a name occurs twice"
     for name in (

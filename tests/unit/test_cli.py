@@ -189,7 +189,18 @@ def test_systems_and_forcefields(call: Call) -> None:
     rows = json.loads(call("forcefields", "--json")[1])
     assert "DME" in next(row for row in rows if row["name"] == "opls-clp")["coverage"]
     assert json.loads(call("forcefields", "opls-clp", "--json")[1])["mixing"] == "geometric"
-    assert "geometric" in call("forcefields", "opls-clp")[1]
+    code, out, _ = call("forcefields", "opls2020-clp")
+    assert code == 0
+    for text in (
+        "geometric",
+        "opls2020-clp",
+        "lm-iod",
+        "Sambasivarao",
+        "left out, FEC",
+        "failings",
+    ):
+        assert text in out, text
+    assert "eccr2018" not in out
 
 
 # Errors -------------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ OTHER_BOX = [
     "salt.0.concentration=0.4 mol/L",
     "solvent.0.name=G2",
     "model.charge_scale=1.0",
+    "model.ions=lm-cm",
     "model.cutoff=9 angstrom",
     "box.cations=9",
 ]
@@ -75,6 +76,21 @@ def test_an_edited_force_field_is_another_box(
     assert hash_build(load()) == before
     (folder / "notes.bin").write_bytes(b"\xff\xfe")
     assert hash_build(load()) != before
+
+
+def test_a_force_field_that_shares_files_depends_on_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting = "model.forcefield=opls2020-clp"
+    before = hash_build(load(setting))
+    assert before != hash_build(load())
+    folder = tmp_path / "forcefields" / "opls-clp"
+    shutil.copytree(find_forcefield("opls-clp"), folder)
+    monkeypatch.setenv("SOLVATION_PATH", str(tmp_path))
+    assert hash_build(load(setting)) == before
+    with (folder / "common.xml").open("a") as file:
+        file.write("\n")
+    assert hash_build(load(setting)) != before
 
 
 def test_differences_are_named_with_both_values() -> None:

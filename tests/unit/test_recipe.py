@@ -103,6 +103,7 @@ recipes = st.builds(
             ),
             "model": tables(
                 forcefield=st.sampled_from(["opls-clp", "mine"]),
+                ions=st.sampled_from(["default", "lm-cm"]),
                 charge_scale=st.one_of(st.just("ecc"), st.floats(0.5, 1.5), st.just(1)),
                 cutoff=amounts("angstrom", "nm"),
             ),
@@ -267,7 +268,7 @@ def test_a_solvent_may_be_a_smiles() -> None:
             "1 mol/L",
             'key "salt.0.concentraton" is not known; did you mean "concentration"?',
         ),
-        ("model.xyz", 1, "known keys: forcefield, charge_scale, cutoff"),
+        ("model.xyz", 1, "known keys: forcefield, ions, charge_scale, cutoff"),
         ("protocol.profile", "quikc", 'did you mean "quick"?'),
         ("salt.0.concentration", "-0.5 mol/L", '"-0.5 mol/L" is negative'),
         ("salt.0.concentration", 0.5, 'has no unit; write it as "0.5 mol/L"'),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -21,8 +22,10 @@ COULOMB = 1.602176634e-19**2 * 6.02214076e23 / (4 * math.pi * 8.8541878128e-12) 
 class Molecule:
     """One residue template with everything the file says of it."""
 
-    def __init__(self, xml: Path, residue: str) -> None:
-        self.root = ElementTree.parse(xml).getroot()
+    def __init__(self, files: Iterable[Path], residue: str) -> None:
+        self.root = ElementTree.Element("ForceField")
+        for file in files:
+            self.root.extend(ElementTree.parse(file).getroot())
         node = self.root.find(f"Residues/Residue[@name='{residue}']")
         assert node is not None
         types = {t.attrib["name"]: t.attrib for t in self.root.iterfind("AtomTypes/Type")}
@@ -75,15 +78,17 @@ class Molecule:
             energy += 0.5 * float(row["k"]) * (r - float(row["length"])) ** 2
         return float(energy)
 
-    def angle_energy(self, x: NDArray[np.float64]) -> float:
+    def angle_energy(self, x: NDArray[np.float64], *, octahedral: bool = False) -> float:
+        """Energy of the angles; without the widest three of an octahedron, if told."""
         table = self.rows("HarmonicAngleForce/Angle", 3)
-        energy = 0.0
+        terms = []
         for i, j, k in self.angles:
             row = self.row(table, i, j, k)
             a, b = x[i] - x[j], x[k] - x[j]
             theta = math.atan2(float(np.linalg.norm(np.cross(a, b))), float(a @ b))
-            energy += 0.5 * float(row["k"]) * (theta - float(row["angle"])) ** 2
-        return energy
+            terms.append((theta, 0.5 * float(row["k"]) * (theta - float(row["angle"])) ** 2))
+        terms.sort()
+        return math.fsum(energy for _, energy in (terms[:-3] if octahedral else terms))
 
     def torsion_terms(self) -> list[tuple[tuple[int, ...], int, float, float]]:
         """Atoms, periodicity, phase and k of every term that is not zero."""
@@ -94,6 +99,28 @@ class Molecule:
             for t in range(1, 5):
                 if k := float(row.get(f"k{t}", 0)):
                     terms.append((atoms, int(row[f"periodicity{t}"]), float(row[f"phase{t}"]), k))
+        return terms + self.improper_terms()
+
+    def improper_terms(self) -> list[tuple[tuple[int, ...], int, float, float]]:
+        """A row lists the central class first; the torsion runs second, third, central, fourth.
+
+        Of equal classes the atom with the smaller index comes first.
+        """
+        terms = []
+        for node in self.root.iterfind("PeriodicTorsionForce/Improper"):
+            row = node.attrib
+            central, *outer = (row[f"class{i}"] for i in (1, 2, 3, 4))
+            for c, near in enumerate(self.bonded):
+                if self.classes[c] != central or len(near) != 3:
+                    continue
+                left, chosen = sorted(near), []
+                for wanted in outer:
+                    chosen.append(next(i for i in left if self.classes[i] == wanted))
+                    left.remove(chosen[-1])
+                atoms = (chosen[0], chosen[1], c, chosen[2])
+                terms.append(
+                    (atoms, int(row["periodicity1"]), float(row["phase1"]), float(row["k1"]))
+                )
         return terms
 
     def torsion_energy(self, x: NDArray[np.float64]) -> float:
@@ -114,7 +141,7 @@ class Molecule:
         """Coulomb and Lennard-Jones energy; sigma is mixed arithmetically unless told."""
         force = self.root.find("NonbondedForce")
         assert force is not None
-        rows = {a.attrib["type"]: a.attrib for a in force.iterfind("Atom")}
+        rows = {a.attrib["type"]: a.attrib for a in self.root.iterfind("NonbondedForce/Atom")}
         sigma = [float(rows[t]["sigma"]) for t in self.types]
         epsilon = [float(rows[t]["epsilon"]) for t in self.types]
         coulomb = lj = 0.0

@@ -33,10 +33,37 @@ def test_a_molecule_has_the_shape_of_its_graph(species) -> None:
     assert min(lengths) > 0.9
     assert max(lengths) < 2.3
     bonded = set(map(frozenset, species.bonds))
-    nearest = 1.2 if species.name != "PF6" else 1.1  # RDKit knows no octahedra
     for i, j in itertools.combinations(range(species.n_atoms), 2):
         if frozenset((i, j)) not in bonded:
-            assert np.linalg.norm(molecule.positions[i] - molecule.positions[j]) > nearest
+            assert np.linalg.norm(molecule.positions[i] - molecule.positions[j]) > 1.2
+
+
+def measure_angles(x: np.ndarray, centre: int, others: list[int]) -> list[float]:
+    """Angles at an atom in degrees, by pair of `others`, sorted."""
+    rays = x[others] - x[centre]
+    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
+    cosines = [rays[i] @ rays[j] for i, j in itertools.combinations(range(len(others)), 2)]
+    return sorted(np.degrees(np.arccos(np.clip(cosines, -1, 1))))
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_hexafluorophosphate_is_an_octahedron(seed: int) -> None:
+    x = embed_molecule(find_species("PF6"), seed=seed).positions
+    angles = measure_angles(x, 0, [1, 2, 3, 4, 5, 6])
+    assert angles[:12] == pytest.approx([90.0] * 12, abs=4)
+    assert angles[12:] == pytest.approx([180.0] * 3, abs=4)
+
+
+def test_hexafluorophosphate_bound_to_a_cation_is_an_octahedron() -> None:
+    pf6, dme = find_species("PF6"), find_species("DME")
+    single = pick_donors(pf6, single=True)
+    cluster = embed_cluster(
+        find_species("Mg"), [(pf6, single), (pf6, single), (dme, pick_donors(dme))], seed=4
+    )
+    for molecule in cluster.molecules[1:3]:
+        angles = measure_angles(molecule.positions, 0, [1, 2, 3, 4, 5, 6])
+        assert angles[:12] == pytest.approx([90.0] * 12, abs=10)
+        assert angles[12:] == pytest.approx([180.0] * 3, abs=15)
 
 
 def test_an_ion_is_a_point_and_the_seed_decides_the_shape() -> None:

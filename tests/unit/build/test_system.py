@@ -148,10 +148,10 @@ def test_saved_files_give_the_system_back(prepared: Prepared, tmp_path: Path) ->
 def test_a_species_without_parameters_is_one_line(prepared: Prepared, recipe: Recipe) -> None:
     from solvation.build.molecule import embed_molecule
 
-    ec = find_species("EC")
-    packed = Packed(molecules=(embed_molecule(ec, seed=1),), edge=30.0)
+    fec = find_species("FEC")
+    packed = Packed(molecules=(embed_molecule(fec, seed=1),), edge=30.0)
     with pytest.raises(MissingParameterError, match="force field opls-clp: No template") as caught:
-        make_system(packed, {"EC": ec}, load_forcefield("opls-clp"), recipe, charge_scale=1.0)
+        make_system(packed, {"FEC": fec}, load_forcefield("opls-clp"), recipe, charge_scale=1.0)
     assert "\n" not in str(caught.value)
 
 

@@ -19,6 +19,7 @@ from solvation.build.terms import (
     TERMS,
     apply_geometric_mixing,
     assign_groups,
+    drop_opposite_angles,
     read_energies,
     scale_charges,
 )
@@ -74,16 +75,14 @@ def make_cluster(seed: int) -> tuple[app.Topology, NDArray[np.float64], list[Mol
             topology.addBond(atoms[i], atoms[j])
     x = np.concatenate([molecule.positions for molecule in cluster.molecules]) / 10
     x += np.random.default_rng(seed).normal(scale=0.003, size=x.shape)
-    return topology, x, [Molecule(FORCEFIELD.xml, m.name) for m in cluster.molecules]
+    return topology, x, [Molecule(FORCEFIELD.files, m.name) for m in cluster.molecules]
 
 
 def sum_by_hand(
     molecules: list[Molecule], x: NDArray[np.float64], scale: dict[str, float]
 ) -> tuple[float, float]:
     """Coulomb and geometric Lennard-Jones energy of a cluster; charges of residues scaled."""
-    force = molecules[0].root.find("NonbondedForce")
-    assert force is not None
-    rows = {a.attrib["type"]: a.attrib for a in force.iterfind("Atom")}
+    rows = {a.attrib["type"]: a.attrib for a in molecules[0].root.iterfind("NonbondedForce/Atom")}
     parts = np.split(x, np.cumsum([len(m.types) for m in molecules])[:-1])
     factors = [scale.get(m.elements[0], 1.0) for m in molecules]
     coulomb = lj = 0.0
@@ -108,7 +107,7 @@ def sum_by_hand(
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_cluster_has_the_geometric_sum(seed: int) -> None:
     topology, x, molecules = make_cluster(seed)
-    system = app.ForceField(str(FORCEFIELD.xml)).createSystem(topology)
+    system = app.ForceField(*map(str, FORCEFIELD.files)).createSystem(topology)
     before, _ = measure(system, x)
     apply_geometric_mixing(system)
     assign_groups(system)
@@ -122,7 +121,7 @@ def test_a_cluster_has_the_geometric_sum(seed: int) -> None:
 def test_energies_of_every_term_of_one_molecule() -> None:
     """Bonds, angles and torsions by hand; the parts add up to the whole."""
     topology, x, molecules = make_cluster(1)
-    system = app.ForceField(str(FORCEFIELD.xml)).createSystem(topology)
+    system = app.ForceField(*map(str, FORCEFIELD.files)).createSystem(topology)
     apply_geometric_mixing(system)
     assign_groups(system)
     context = openmm.Context(
@@ -149,7 +148,7 @@ def test_scaled_charges_by_hand(mixing_first: bool) -> None:
     """Ion–ion energies take the factor twice, ion–solvent once, solvents not at all."""
     factor = 0.7
     topology, x, molecules = make_cluster(2)
-    system = app.ForceField(str(FORCEFIELD.xml)).createSystem(topology)
+    system = app.ForceField(*map(str, FORCEFIELD.files)).createSystem(topology)
     ions = [a.index for r in topology.residues() if r.name != "DME" for a in r.atoms()]
     if mixing_first:
         apply_geometric_mixing(system)
@@ -165,7 +164,7 @@ def test_scaled_charges_by_hand(mixing_first: bool) -> None:
 
 def test_scaling_touches_charges_of_ions_and_their_products_only() -> None:
     topology, _, _ = make_cluster(1)
-    reference = app.ForceField(str(FORCEFIELD.xml)).createSystem(topology)
+    reference = app.ForceField(*map(str, FORCEFIELD.files)).createSystem(topology)
     scaled = clone(reference)
     ions = {a.index for r in topology.residues() if r.name != "DME" for a in r.atoms()}
     scale_charges(scaled, sorted(ions), 0.5)
@@ -196,6 +195,42 @@ def test_an_exception_between_an_ion_and_a_solvent_takes_the_factor_once() -> No
     scale_charges(system, [0], 0.8)
     product = force.getExceptionParameters(0)[2].value_in_unit(unit.elementary_charge**2)
     assert product == pytest.approx(-0.4)
+
+
+# Octahedra ----------------------------------------------------------------------------------
+
+
+def make_octahedra(order: list[int]) -> tuple[openmm.System, NDArray[np.float64]]:
+    """Two AX6 with 90 degrees on all 15 pairs; neighbours in a given order along +x -x +y ..."""
+    axes = np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]])
+    x = np.concatenate([[[0, 0, 0]], axes[order]]) * 0.16
+    x = np.concatenate([x, x + 1.0])
+    system = openmm.System()
+    force = openmm.HarmonicAngleForce()
+    for start in (0, 7):
+        for _ in range(7):
+            system.addParticle(19.0)
+        for i, k in itertools.combinations(range(1, 7), 2):
+            force.addAngle(start + i, start, start + k, math.pi / 2, 1165.0)
+    system.addForce(force)
+    return system, x
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2, 3, 4, 5], [0, 2, 4, 1, 3, 5], [5, 0, 3, 2, 1, 4]])
+def test_opposite_angles_are_dropped_whatever_the_order_of_atoms(order: list[int]) -> None:
+    system, x = make_octahedra(order)
+    assert measure(system, x)[0] == pytest.approx(6 * 0.5 * 1165 * (math.pi / 2) ** 2)
+    drop_opposite_angles(system, [0, 7], x)
+    (force,) = system.getForces()
+    assert force.getNumAngles() == 24
+    assert measure(system, x)[0] == pytest.approx(0, abs=1e-6)
+
+
+def test_no_octahedron_is_refused() -> None:
+    system, x = make_octahedra([0, 1, 2, 3, 4, 5])
+    x[1] = x[3] + 0.05
+    with pytest.raises(ValueError, match="6 neighbours of atom 0 form no octahedron"):
+        drop_opposite_angles(system, [0], x)
 
 
 # A periodic box -----------------------------------------------------------------------------
@@ -236,7 +271,7 @@ def make_pair_force(system: openmm.System) -> openmm.System:
 @pytest.fixture(scope="module")
 def liquid(prepared: Prepared) -> tuple[openmm.System, openmm.System, NDArray[np.float64]]:
     """Uncharged Lennard-Jones terms of a box: ours, the general ones, positions in nm."""
-    field = app.ForceField(str(FORCEFIELD.xml))
+    field = app.ForceField(*map(str, FORCEFIELD.files))
     system = field.createSystem(
         prepared.topology, nonbondedMethod=app.PME, nonbondedCutoff=0.8, constraints=None
     )

@@ -1,0 +1,110 @@
+"""Boxes of every species that a force field covers: packed, minimised, and run for a moment."""
+
+from __future__ import annotations
+
+import numpy as np
+import openmm
+import pytest
+from openmm import unit
+
+from solvation.build.audit import audit_system
+from solvation.build.composition import compose
+from solvation.build.forcefield import load_forcefield
+from solvation.build.packing import pack_box
+from solvation.build.system import Prepared, make_system
+from solvation.library import find_species
+from solvation.recipe import Recipe, parse_recipe
+
+BOXES = [
+    ("opls-clp", "Mg", "TFSI", "EC", "separated"),
+    ("opls-clp", "Ca", "TFSI", "PC", "contact"),
+    ("opls-clp", "Mg", "FSI", "DMC", "separated"),
+    ("opls-clp", "Na", "OTf", "EMC", "contact"),
+    ("opls-clp", "Mg", "ClO4", "ACN", "contact"),
+    ("opls-clp", "Mg", "Cl", "THF", "contact"),
+    ("opls-clp", "Zn", "TFSI", "DME", "separated"),
+    ("opls-clp", "Li", "PF6", "EC", "contact"),
+    ("opls-clp", "Mg", "PF6", "DME", "separated"),
+    ("opls-clp", "K", "BF4", "G3", "random"),
+    ("opls2020-clp", "Ca", "PF6", "G2", "contact"),
+    ("opls2020-clp", "Mg", "TFSI", "G4", "separated"),
+]
+"""Force field, cation, anion, solvent, start."""
+
+
+def test_every_species_is_in_a_box() -> None:
+    seen = {name for _, *names, _ in BOXES for name in names}
+    assert seen == set(load_forcefield("opls-clp").coverage)
+
+
+def make_recipe(forcefield: str, cation: str, anion: str, solvent: str) -> Recipe:
+    ratio = 200 / find_species(solvent).n_atoms
+    return parse_recipe(
+        {
+            "name": "box",
+            "salt": [{"cation": cation, "anion": anion, "solvent_ratio": round(ratio)}],
+            "solvent": [{"name": solvent}],
+            "model": {"forcefield": forcefield, "cutoff": "6 angstrom"},
+            "box": {"cations": 1},
+            "protocol": {"profile": "quick"},
+        }
+    ).resolve()
+
+
+def measure_octahedra(prepared: Prepared, x: np.ndarray) -> list[float]:
+    """Widest departure of an F-P-F angle from 90 or 180 degrees, by PF6."""
+    found = []
+    for residue in prepared.topology.residues():
+        if residue.name != "PF6":
+            continue
+        centre, *six = (x[atom.index] for atom in residue.atoms())
+        rays = np.array(six) - centre
+        rays /= np.linalg.norm(rays, axis=1, keepdims=True)
+        angles = np.degrees(np.arccos(np.clip(rays @ rays.T, -1, 1)))[np.triu_indices(6, 1)]
+        found.append(float(np.minimum(abs(angles - 90), abs(angles - 180)).max()))
+        assert (angles > 135).sum() == 3
+    return found
+
+
+@pytest.mark.parametrize(
+    ("forcefield", "cation", "anion", "solvent", "start"),
+    BOXES,
+    ids=lambda value: str(value),
+)
+def test_a_box_builds_minimises_and_runs(
+    forcefield: str, cation: str, anion: str, solvent: str, start: str
+) -> None:
+    recipe = make_recipe(forcefield, cation, anion, solvent)
+    composition = compose(recipe)
+    species = {name: find_species(name) for name in composition.counts}
+    packed = pack_box(composition, species, start=start, seed=7)
+    prepared = make_system(packed, species, load_forcefield(forcefield), recipe, charge_scale=0.75)
+    audit = audit_system(prepared)
+    assert audit["charge"] == pytest.approx(0, abs=1e-6)
+
+    integrator = openmm.LangevinMiddleIntegrator(300.0, 5.0, 0.002)
+    integrator.setRandomNumberSeed(3)
+    context = openmm.Context(
+        prepared.system,
+        integrator,
+        openmm.Platform.getPlatformByName("CPU"),
+        {"Threads": "2"},
+    )
+    context.setPositions(prepared.positions * unit.angstrom)
+    openmm.LocalEnergyMinimizer.minimize(context, 100.0, 200)
+    relaxed = context.getState(getEnergy=True, getPositions=True)
+    energy = relaxed.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole)
+    assert energy < sum(audit["energies"].values())
+    x = relaxed.getPositions(asNumpy=True).value_in_unit(unit.angstrom)
+    assert all(off < 15 for off in measure_octahedra(prepared, x))
+
+    context.setVelocitiesToTemperature(300.0, 3)
+    integrator.step(100)
+    state = context.getState(getEnergy=True, getPositions=True)
+    energy = state.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole)
+    assert np.isfinite(energy)
+    x = state.getPositions(asNumpy=True).value_in_unit(unit.angstrom)
+    lengths = [np.linalg.norm(x[a.index] - x[b.index]) for a, b in prepared.topology.bonds()]
+    assert min(lengths) > 0.9
+    assert max(lengths) < 2.1
+    measure_octahedra(prepared, x)
