@@ -18,7 +18,7 @@ from xml.parsers import expat
 from solvation.errors import ForceFieldError, MissingParameterError, RecipeError
 from solvation.library import find_forcefield, find_species
 
-__all__ = ["ForceField", "check_coverage", "load_forcefield"]
+__all__ = ["ForceField", "check_coverage", "load_card", "load_forcefield"]
 
 _REQUIRED = {
     "name": str,
@@ -30,7 +30,7 @@ _REQUIRED = {
     "coverage": list,
     "block": list,
 }
-_OPTIONAL = ("conversion", "left_out", "failings")
+_OPTIONAL = ("conversion", "left_out", "failings", "validation")
 _MIXINGS = ("geometric", "lorentz-berthelot")
 _FORBIDDEN = ("Script", "InitializationScript", "Include")
 
@@ -57,6 +57,8 @@ class ForceField:
     """Terms of use of the numbers."""
     card: Mapping[str, Any] = field(hash=False, repr=False)
     """Everything in ``card.toml``: citations, conversions, known failings."""
+    extra: tuple[Path, ...] = ()
+    """XML of species that a recipe brings along, see `supplement`."""
 
 
 def load_forcefield(name: str) -> ForceField:
@@ -74,14 +76,7 @@ def load_forcefield(name: str) -> ForceField:
     'geometric'
     """
     folder = find_forcefield(name)
-    card = _read_card(folder / "card.toml")
-    if card["name"] != name:
-        raise ForceFieldError(
-            f'{folder / "card.toml"} is named "{card["name"]}" but lies in "{name}"; rename one'
-        )
-    xml = folder / f"{name}.xml"
-    scale_14 = (card["scale_14"]["coulomb"], card["scale_14"]["lj"])
-    _check_xml(_read_xml(xml), xml, scale_14, card["coverage"])
+    card, xml, scale_14 = load_card(folder, name=name)
     return ForceField(
         name=name,
         title=card["title"],
@@ -93,6 +88,27 @@ def load_forcefield(name: str) -> ForceField:
         licence=card["licence"],
         card=card,
     )
+
+
+def load_card(
+    folder: Path, *, name: str | None = None
+) -> tuple[dict[str, Any], Path, tuple[float, float]]:
+    """Read the card of a folder and check that it has the name, if given, and the XML agrees.
+
+    Returns
+    -------
+    card, xml, scale_14
+        The card, the path of the XML, and the factors of the 1-4 terms.
+    """
+    card = _read_card(folder / "card.toml")
+    if name is not None and card["name"] != name:
+        raise ForceFieldError(
+            f'{folder / "card.toml"} is named "{card["name"]}" but lies in "{name}"; rename one'
+        )
+    xml = folder / f"{card['name']}.xml"
+    scale_14 = (card["scale_14"]["coulomb"], card["scale_14"]["lj"])
+    _check_xml(_read_xml(xml), xml, scale_14, card["coverage"])
+    return card, xml, scale_14
 
 
 def check_coverage(forcefield: ForceField, species: Iterable[str]) -> None:
