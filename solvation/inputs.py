@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from solvation.library import find_forcefield
@@ -28,6 +29,16 @@ def hash_build(recipe: Recipe) -> str:
     field = find_forcefield(recipe.model.forcefield)
     files = [
         path.read_bytes().decode("latin-1") for path in sorted(field.glob("*")) if path.is_file()
+    ]
+    files += [
+        (Path(folder) / name).read_bytes().decode("latin-1")
+        for folder in recipe.model.species
+        for name in ("card.toml", "species.toml")
+    ]
+    files += [
+        file.read_bytes().decode("latin-1")
+        for folder in recipe.model.species
+        for file in sorted(Path(folder).glob("*.xml"))
     ]
     parts = [
         json.dumps(data.get(key), sort_keys=True) for key in ("salt", "solvent", "model", "box")
