@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from solvation.library import find_forcefield
@@ -32,6 +33,16 @@ def hash_build(recipe: Recipe) -> str:
         for folder in _list_folders(recipe.model.forcefield)
         for path in sorted(folder.glob("*"))
         if path.is_file()
+    ]
+    files += [
+        (Path(folder) / name).read_bytes().decode("latin-1")
+        for folder in recipe.model.species
+        for name in ("card.toml", "species.toml")
+    ]
+    files += [
+        file.read_bytes().decode("latin-1")
+        for folder in recipe.model.species
+        for file in sorted(Path(folder).glob("*.xml"))
     ]
     parts = [
         json.dumps(data.get(key), sort_keys=True) for key in ("salt", "solvent", "model", "box")

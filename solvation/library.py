@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from solvation.errors import ForceFieldError, RecipeError
+from solvation.extension import list_extensions
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -349,7 +350,8 @@ def _shipped_root() -> Path:
 
 def _data_roots() -> tuple[Path, ...]:
     listed = os.environ.get("SOLVATION_PATH", "").split(os.pathsep)
-    return (*(Path(entry).expanduser() for entry in listed if entry), _shipped_root())
+    listed_roots = (Path(entry).expanduser() for entry in listed if entry)
+    return (*list_extensions(), *listed_roots, _shipped_root())
 
 
 def _folders(group: str, marker: str) -> dict[str, Path]:
@@ -368,7 +370,8 @@ def _folders(group: str, marker: str) -> dict[str, Path]:
 def _read_species(roots: tuple[Path, ...]) -> tuple[Species, ...]:
     found: dict[str, Species] = {}
     for root in roots:
-        file = root / "forcefields" / "species.toml"
+        own = root / "species.toml"  # of a folder that `solvation parametrize` wrote
+        file = own if own.is_file() else root / "forcefields" / "species.toml"
         if not file.is_file():
             continue
         try:

@@ -11,18 +11,20 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationError, model_validator
 
 from solvation.errors import RecipeError
+from solvation.extension import add_species
 from solvation.layers import apply_setting, flatten, read_layers
 from solvation.library import find_system
 from solvation.profile import PROFILES
 from solvation.section import Box, Conditions, Model, Protocol, Salt, Solvent, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from pathlib import Path
 
     from pydantic_core import ErrorDetails
@@ -140,11 +142,18 @@ def load_recipe(source: str | Path, *, settings: Iterable[str] = ()) -> Recipe:
     data = read_layers(path)
     for setting in settings:
         apply_setting(data, setting)
+    model = data.get("model")
+    if isinstance(model, dict) and isinstance(model.get("species"), list):
+        beside = path.resolve().parent
+        model["species"] = [str((beside / str(f)).resolve()) for f in model["species"]]
     return parse_recipe(data, where=str(source))
 
 
 def parse_recipe(data: Mapping[str, Any], *, where: str = "recipe") -> Recipe:
     """Validate plain data as a recipe; raises `RecipeError` with one line."""
+    model = data.get("model")
+    if isinstance(model, Mapping) and isinstance(model.get("species"), (list, tuple)):
+        add_species(str(folder) for folder in model["species"])
     try:
         return Recipe.model_validate(data)
     except ValidationError as error:

@@ -115,6 +115,8 @@ class Model(Table):
     """Name of a force field, see ``solvation forcefields``."""
     ions: str = "default"
     """Set of Lennard-Jones parameters of the divalent ions, of those the force field lists."""
+    species: tuple[str, ...] = ()
+    """Folders with species of your own, as ``solvation parametrize`` writes them."""
     charge_scale: float | str = "ecc"
     """Factor on the charges of all ions: ``"ecc"`` is 1/n_D of the solvent, 1.0 full charges."""
     cutoff: Length = Length("10 angstrom")

@@ -138,7 +138,8 @@ def test_command_lines_parse(path: Path) -> None:
 
 def spell_out(words: list[str]) -> list[list[str]]:
     """Take ``[NAME]`` once with and once without; give options in shorthand a value."""
-    choices = [[[], [word.strip("[]")]] if word.startswith("[") else [[word]] for word in words]
+    optional = re.compile(r"\[\w+\]")  # not the bracket of a SMILES
+    choices = [[[], [word.strip("[]")]] if optional.fullmatch(word) else [[word]] for word in words]
     return [list(itertools.chain(*parts)) for parts in itertools.product(*choices)]
 
 
@@ -189,7 +190,8 @@ def test_defaults_in_the_reference_are_the_defaults() -> None:
     text = read_page("reference/recipe.md")
     for table in (section.Conditions, section.Model):
         for key, field in table.model_fields.items():
-            assert f'| `{key}` | `"{field.default}"` |' in text
+            default = "[]" if field.default == () else f'"{field.default}"'
+            assert f"| `{key}` | `{default}` |" in text
 
 
 def test_profiles_in_the_reference_are_the_profiles() -> None:

@@ -14,11 +14,12 @@ from solvation.errors import AuditError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import openmm
     from numpy.typing import NDArray
 
     from solvation.build.system import Prepared
 
-__all__ = ["audit_system"]
+__all__ = ["audit_system", "differentiate_alone", "relax_alone"]
 
 _CLASH = 1.2
 """Å; atoms of different molecules nearer than this cannot be relaxed apart reliably."""
@@ -117,3 +118,66 @@ def describe_audit(audit: Mapping[str, Any]) -> str:
     """Say in one line what was built."""
     molecules = ", ".join(f"{count} {name}" for name, count in audit["residues"].items())
     return f"{molecules}: {audit['n_atoms']} atoms, neutral, charges x {audit['charge_scale']:.3f}"
+
+
+def relax_alone(
+    system: openmm.System,
+    positions: NDArray[np.float64],
+    *,
+    held: tuple[tuple[int, int, int, int], float] | None = None,
+) -> tuple[NDArray[np.float64], float]:
+    """Minimize the energy of one molecule in vacuum, with a dihedral held (radians) if asked.
+
+    Returns
+    -------
+    positions, energy
+        Å; kJ/mol, without what holds the dihedral.
+    """
+    import openmm
+    from openmm import unit
+
+    system = openmm.XmlSerializer.clone(system)
+    for force in system.getForces():
+        force.setForceGroup(0)
+    if held is not None:
+        hold = openmm.CustomTorsionForce("5000*(1-cos(theta-theta0))")
+        hold.addPerTorsionParameter("theta0")
+        hold.addTorsion(*held[0], [held[1]])
+        hold.setForceGroup(1)
+        system.addForce(hold)
+    context = _open_context(system, positions)
+    openmm.LocalEnergyMinimizer.minimize(context, 1e-3, 20000)
+    state = context.getState(getPositions=True)
+    energy = context.getState(getEnergy=True, groups=1).getPotentialEnergy()
+    relaxed = state.getPositions(asNumpy=True).value_in_unit(unit.angstrom)
+    return np.array(relaxed), float(energy.value_in_unit(unit.kilojoule_per_mole))
+
+
+def differentiate_alone(
+    system: openmm.System, positions: NDArray[np.float64], *, step: float = 1e-3
+) -> NDArray[np.float64]:
+    """Hessian of one molecule in kJ/mol/Å2 by central differences of the forces."""
+    from openmm import unit
+
+    context = _open_context(system, positions)
+    hessian = np.empty((positions.size, positions.size))
+    for row in range(positions.size):
+        sides = []
+        for sign in (1.0, -1.0):
+            shifted = positions.copy()
+            shifted.flat[row] += sign * step
+            context.setPositions(shifted * unit.angstrom)
+            forces = context.getState(getForces=True).getForces(asNumpy=True)
+            sides.append(-forces.value_in_unit(unit.kilojoule_per_mole / unit.angstrom).ravel())
+        hessian[row] = (sides[0] - sides[1]) / (2 * step)
+    return np.asarray(0.5 * (hessian + hessian.T))
+
+
+def _open_context(system: openmm.System, positions: NDArray[np.float64]) -> openmm.Context:
+    import openmm
+    from openmm import unit
+
+    platform = openmm.Platform.getPlatformByName("Reference")
+    context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
+    context.setPositions(positions * unit.angstrom)
+    return context

@@ -9,9 +9,10 @@ import numpy as np
 
 from solvation.build.audit import audit_system
 from solvation.build.composition import compose, compute_refractive_index
-from solvation.build.forcefield import check_coverage, load_forcefield
+from solvation.build.forcefield import check_coverage
 from solvation.build.ionset import choose_ions
 from solvation.build.packing import pack_box
+from solvation.build.supplement import load_model
 from solvation.build.system import make_system, save_prepared
 from solvation.errors import WorkspaceError
 from solvation.library import find_species
@@ -52,7 +53,7 @@ def check_recipe(recipe: Recipe) -> None:
         What is wrong.
     """
     composition = compose(recipe)
-    forcefield = load_forcefield(recipe.model.forcefield)
+    forcefield = load_model(recipe)
     check_coverage(forcefield, tuple(composition.counts))
     choose_ions(forcefield, recipe.model.ions, composition.counts)
     choose_charge_scale(recipe)
@@ -82,7 +83,7 @@ def build_box(recipe: Recipe, folder: Path, *, start: str) -> dict[str, Any]:
     """
     composition = compose(recipe)
     species = {name: find_species(name) for name in composition.counts}
-    forcefield = load_forcefield(recipe.model.forcefield)
+    forcefield = load_model(recipe)
     check_coverage(forcefield, tuple(species))
     scale = choose_charge_scale(recipe)
     seeds = np.random.SeedSequence([recipe.protocol.seed, _STARTS.index(start)]).generate_state(1)

@@ -23,7 +23,7 @@ from solvation.build.template import check_terms
 from solvation.errors import ForceFieldError, MissingParameterError, RecipeError
 from solvation.library import find_forcefield, find_species
 
-__all__ = ["ForceField", "check_coverage", "load_forcefield"]
+__all__ = ["ForceField", "check_coverage", "load_card", "load_forcefield"]
 
 _REQUIRED = {
     "name": str,
@@ -35,7 +35,16 @@ _REQUIRED = {
     "coverage": list,
     "block": list,
 }
-_OPTIONAL = ("extends", "files", "conversion", "octahedral", "ions", "left_out", "failings")
+_OPTIONAL = (
+    "extends",
+    "files",
+    "conversion",
+    "octahedral",
+    "ions",
+    "left_out",
+    "failings",
+    "validation",
+)
 _MERGED = ("octahedral", "ions", "left_out", "failings")
 """Tables of a card that are laid over those of the card it extends, key by key."""
 _MIXINGS = ("geometric", "lorentz-berthelot")
@@ -64,6 +73,8 @@ class ForceField:
     """Terms of use of the numbers."""
     card: Mapping[str, Any] = field(hash=False, repr=False)
     """Everything in ``card.toml``: citations, conversions, known failings."""
+    extra: tuple[Path, ...] = ()
+    """XML of species that a recipe brings along, see `supplement`."""
 
 
 def load_forcefield(name: str) -> ForceField:
@@ -83,16 +94,7 @@ def load_forcefield(name: str) -> ForceField:
     'geometric'
     """
     folder = find_forcefield(name)
-    card = _read_card(folder / "card.toml")
-    if card["name"] != name:
-        raise ForceFieldError(
-            f'{folder / "card.toml"} is named "{card["name"]}" but lies in "{name}"; rename one'
-        )
-    files = _find_files(card, folder)
-    scale_14 = (card["scale_14"]["coulomb"], card["scale_14"]["lj"])
-    roots = {file: _read_xml(file) for file in files}
-    _check_xml(roots, scale_14, card["coverage"], card.get("octahedral", {}))
-    check_terms(list(roots.values()), ", ".join(map(str, files)))
+    card, files, scale_14 = load_card(folder, name=name)
     return ForceField(
         name=name,
         title=card["title"],
@@ -104,6 +106,29 @@ def load_forcefield(name: str) -> ForceField:
         licence=card["licence"],
         card=card,
     )
+
+
+def load_card(
+    folder: Path, *, name: str | None = None
+) -> tuple[dict[str, Any], tuple[Path, ...], tuple[float, float]]:
+    """Read the card of a folder and check that it has the name, if given, and the XML agrees.
+
+    Returns
+    -------
+    card, files, scale_14
+        The card, the paths of the XML, and the factors of the 1-4 terms.
+    """
+    card = _read_card(folder / "card.toml")
+    if name is not None and card["name"] != name:
+        raise ForceFieldError(
+            f'{folder / "card.toml"} is named "{card["name"]}" but lies in "{name}"; rename one'
+        )
+    files = _find_files(card, folder)
+    scale_14 = (card["scale_14"]["coulomb"], card["scale_14"]["lj"])
+    roots = {file: _read_xml(file) for file in files}
+    _check_xml(roots, scale_14, card["coverage"], card.get("octahedral", {}))
+    check_terms(list(roots.values()), ", ".join(map(str, files)))
+    return card, files, scale_14
 
 
 def check_coverage(forcefield: ForceField, species: Iterable[str]) -> None:

@@ -29,11 +29,12 @@ if TYPE_CHECKING:
     from openmm import app
 
     from solvation.build.forcefield import ForceField
+    from solvation.build.molecule import Molecule
     from solvation.build.packing import Packed
     from solvation.library import Species
     from solvation.recipe import Recipe
 
-__all__ = ["Prepared", "make_system", "save_prepared"]
+__all__ = ["Prepared", "isolate_molecule", "make_system", "save_prepared"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ def make_system(
 
     hydrogen_mass = _hydrogen_mass(recipe)
     topology = _make_topology(packed)
-    field = app.ForceField(*(str(file) for file in forcefield.files))
+    field = app.ForceField(*(str(file) for file in (*forcefield.files, *forcefield.extra)))
     try:
         system = field.createSystem(
             topology,
@@ -130,6 +131,32 @@ def make_system(
         edge=packed.edge,
         charge_scale=charge_scale,
     )
+
+
+def isolate_molecule(molecule: Molecule, xml: Path) -> openmm.System:
+    """Put a force field with geometric mixing on one molecule in vacuum, without constraints.
+
+    Raises
+    ------
+    MissingParameterError
+        If a term is missing.
+    """
+    from openmm import app
+
+    topology = app.Topology()
+    residue = topology.addResidue(molecule.name, topology.addChain())
+    atoms = [
+        topology.addAtom(name, app.Element.getBySymbol(element), residue)
+        for name, element in zip(molecule.atom_names, molecule.elements, strict=True)
+    ]
+    for i, j in molecule.bonds:
+        topology.addBond(atoms[i], atoms[j])
+    try:
+        system = app.ForceField(str(xml)).createSystem(topology, nonbondedMethod=app.NoCutoff)
+    except ValueError as error:
+        raise MissingParameterError(f"{xml}: {str(error).splitlines()[0]}") from error
+    apply_geometric_mixing(system)
+    return system
 
 
 def save_prepared(prepared: Prepared, audit: Mapping[str, Any], folder: Path) -> None:

@@ -268,7 +268,7 @@ def test_a_solvent_may_be_a_smiles() -> None:
             "1 mol/L",
             'key "salt.0.concentraton" is not known; did you mean "concentration"?',
         ),
-        ("model.xyz", 1, "known keys: forcefield, ions, charge_scale, cutoff"),
+        ("model.xyz", 1, "known keys: forcefield, ions, species, charge_scale, cutoff"),
         ("protocol.profile", "quikc", 'did you mean "quick"?'),
         ("salt.0.concentration", "-0.5 mol/L", '"-0.5 mol/L" is negative'),
         ("salt.0.concentration", 0.5, 'has no unit; write it as "0.5 mol/L"'),

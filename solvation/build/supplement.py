@@ -1,0 +1,44 @@
+"""Supplement: a force field with the species that a recipe brings along."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from solvation.build.forcefield import ForceField, load_card, load_forcefield
+from solvation.errors import ForceFieldError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from solvation.recipe import Recipe
+
+__all__ = ["load_model", "supplement_forcefield"]
+
+
+def load_model(recipe: Recipe) -> ForceField:
+    """Load ``model.forcefield`` with every folder of ``model.species``."""
+    return supplement_forcefield(load_forcefield(recipe.model.forcefield), recipe.model.species)
+
+
+def supplement_forcefield(base: ForceField, folders: Iterable[str | Path]) -> ForceField:
+    """Add the species of folders to a force field; theirs replace equal names of its own.
+
+    Raises
+    ------
+    ForceFieldError
+        If a folder is broken, or has another mixing rule or other 1-4 factors.
+    """
+    field = base
+    for entry in folders:
+        folder = Path(entry).expanduser().resolve()
+        card, files, scale_14 = load_card(folder)
+        if card["mixing"] != base.mixing or scale_14 != base.scale_14:
+            raise ForceFieldError(
+                f"{folder} is made for {card['mixing']} mixing and 1-4 factors {scale_14}, "
+                f"{base.name} has {base.mixing} and {base.scale_14}; they do not go together"
+            )
+        added = tuple(name for name in card["coverage"] if name not in field.coverage)
+        field = replace(field, coverage=(*field.coverage, *added), extra=(*field.extra, *files))
+    return field
