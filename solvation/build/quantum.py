@@ -212,7 +212,7 @@ def compute_potential(
     *,
     threads: int = 1,
 ) -> NDArray[np.float64]:
-    """Electrostatic potential of the HF/6-31G* density at points, in e/Å.
+    """Electrostatic potential of the density-fitted HF/6-31G* density at points, in e/Å.
 
     Parameters
     ----------
@@ -230,9 +230,10 @@ def compute_potential(
         atom=[(e, tuple(p)) for e, p in zip(elements, positions.tolist(), strict=True)],
         basis="6-31g*",
         charge=charge,
+        max_memory=12000,
         verbose=0,
     )
-    field = scf.RHF(mol)
+    field = scf.RHF(mol).density_fit()  # about three times faster for 45 atoms
     field.conv_tol, field.direct_scf_tol = 1e-7, 1e-11  # ample for charges of three decimals
     field.kernel()
     if not field.converged:
