@@ -77,7 +77,7 @@ def write_card(
                 "cite": "C. I. Bayly, P. Cieplak, W. D. Cornell, P. A. Kollman, J. Phys. Chem. "
                 "1993, 97, 10269 (RESP)",
                 "doi": "10.1021/j100142a004",
-                "fitted_to": f"HF/6-31G* potential, {report['points']} points, "
+                "fitted_to": f"HF/6-31G* potential (density-fitted), {report['points']} points, "
                 f"{asked['conformers']} conformers at most x {asked['orientations']} orientations",
             },
             {

@@ -212,7 +212,7 @@ def compute_potential(
     *,
     threads: int = 1,
 ) -> NDArray[np.float64]:
-    """Electrostatic potential of the HF/6-31G* density at points, in e/Å.
+    """Electrostatic potential of the density-fitted HF/6-31G* density at points, in e/Å.
 
     Parameters
     ----------
@@ -230,10 +230,11 @@ def compute_potential(
         atom=[(e, tuple(p)) for e, p in zip(elements, positions.tolist(), strict=True)],
         basis="6-31g*",
         charge=charge,
+        max_memory=12000,
         verbose=0,
     )
-    field = scf.RHF(mol)
-    field.conv_tol = 1e-8
+    field = scf.RHF(mol).density_fit()  # about three times faster for 45 atoms
+    field.conv_tol, field.direct_scf_tol = 1e-7, 1e-11  # ample for charges of three decimals
     field.kernel()
     if not field.converged:
         raise SimulationError("HF/6-31G* did not converge; check the shape and the charge")
@@ -244,7 +245,7 @@ def compute_potential(
     chunk = max(1, int(2e8 / mol.nao**2 / 8))
     for start in range(0, len(grid), chunk):
         part = grid[start : start + chunk]
-        integrals = mol.intor("int1e_grids", grids=part)
+        integrals = mol.intor("int1e_grids", hermi=1, grids=part)
         electrons = np.einsum("pij,ij->p", integrals, density)
         distances = np.linalg.norm(part[:, None] - nuclei[None], axis=2)
         potential[start : start + chunk] = (charges / distances).sum(axis=1) - electrons

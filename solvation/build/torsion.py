@@ -2,7 +2,7 @@
 
 A bond between two symmetry classes is scanned once, 30 degrees at a time, everything else relaxed.
 The force field without its torsions is relaxed at the same angles; V1, V2, V3 of the torsions
-with heavy ends make up the difference, by weighted ridge regression over all scans at once.
+with heavy ends make up the difference, by weighted least squares over all scans at once.
 Torsions that end in hydrogen on one side stay zero where there are heavy ones beside them.
 """
 
@@ -35,10 +35,11 @@ __all__ = [
     "list_angles",
 ]
 
-_SCALE = 25.0
+_SCALE = 10.0
 """kJ/mol; a scan point this high weighs 1/e of the lowest."""
-_RIDGE = 0.001
-"""Penalty on V squared, per scan point: torsions that turn together share what they share."""
+_SMALLEST = 0.04
+"""Singular values below this part of the largest are left out: the V1 and V2 of three torsions
+120 degrees apart cancel, and what little is left must not make them large."""
 _FLAT = np.radians(357.0)
 _PLANAR = 30.334
 """kJ/mol, V2 of X-CA-CA-X."""
@@ -144,10 +145,7 @@ def fit_terms(
         blocks.append(root * basis)
         targets.append(root[:, 0] * wanted)
         parts.append((basis, wanted, mean))
-    ridge = np.sqrt(_RIDGE) * np.eye(size)
-    values = np.linalg.lstsq(
-        np.concatenate([*blocks, ridge]), np.concatenate([*targets, np.zeros(size)]), rcond=None
-    )[0]
+    values = np.linalg.lstsq(np.concatenate(blocks), np.concatenate(targets), rcond=_SMALLEST)[0]
     errors = tuple(float(np.sqrt(m @ (w - b @ values) ** 2)) for b, w, m in parts)
     terms = {
         key: (float(v[0]), float(v[1]), float(v[2]))
