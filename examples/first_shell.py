@@ -27,10 +27,10 @@ def main() -> None:
     peak = g[g.argmax("r")]
     print(f"highest g(r): {float(peak):.0f} at {float(peak.r):.2f} {g.r.attrs['units']}")
 
-    # six oxygens of three DME near 2.1 Å; no DME has left, so populations stay unknown
+    # six oxygens of three DME near 2.1 Å; hardly a DME leaves, so populations stay unknown
     assert abs(run["coordination.Mg.total"].value - 6) < 0.3
     assert 2.0 < run["rdf.Mg-DME.O.first_peak"].value < 2.15
-    assert run["residence.Mg-DME"].status == "bound"
+    assert run["residence.Mg-DME"].status in ("bound", "not_converged")
     assert run["shell.Mg(DME)3"].status == "not_converged"
 
 

