@@ -2,8 +2,8 @@
 
 The values are those of the tests of solvation-analysis, which count *molecules* any atom of which
 is within a radius of Li. Its radii are 2.8 Å (PF6), 2.61468 Å (BN) and 2.43158 Å (FEC), as its
-test configuration says. (With 3.42 Å for N(BN) and 3.30 Å for O(FEC), which are sometimes quoted
-beside the same values, the trajectory gives 4.43 and 0.41.)
+test configuration says. (With 3.42 Å for N(BN) and 3.30 Å for O(FEC), which are quoted beside
+the same values, the trajectory gives 4.43 and 0.41.)
 """
 
 from __future__ import annotations
@@ -111,13 +111,24 @@ def test_without_being_told(scene):
     for pair, first in (("Li-BN.N", 2.1), ("Li-FEC.O", 2.2), ("Li-PF6.F", 2.2)):
         assert found[f"rdf.{pair}.first_peak"].value == pytest.approx(first, abs=0.1)
         assert 2.6 < found[f"rdf.{pair}.cutoff"].value < 3.3
-    assert found["coordination.Li-BN.N"].value == pytest.approx(4.33, abs=0.10)
-    assert found["coordination.Li-FEC.O"].value == pytest.approx(0.25, abs=0.10)
     assert found["coordination.Li-PF6.F"].value == pytest.approx(0.15, abs=0.05)
     closed = sum(q.value for n, q in found.items() if n.startswith("speciation.cation."))
     assert closed == pytest.approx(1.0, abs=1e-9)
     assert found["diffusion.Li"].status == "undefined"
     assert np.isfinite(tree["speciation"]["species_count"].values).all()
+
+
+@pytest.mark.parametrize(
+    ("pair", "number"), [("Li-BN.N", 4.33), ("Li-FEC.O", 0.25)], ids=["BN", "FEC"]
+)
+@pytest.mark.xfail(
+    strict=True,
+    reason="no plateau in g(r): at its first minimum (3.13, 2.88 Å) BN is 4.41 and FEC 0.34",
+)
+def test_automatic_cutoffs_give_the_values_of_the_peer(scene, pair, number):
+    _, quantities = analyze_scene(scene)
+    found = {q.name: q for q in quantities}
+    assert found[f"coordination.{pair}"].value == pytest.approx(number, abs=0.05)
 
 
 def test_wrapped_and_unwrapped_agree(data):
