@@ -350,7 +350,8 @@ def _analyze(folder: RunFolder, recipe: Recipe, plan: Plan, progress: Listener |
         logs = {name: read_log(folder.simulate(name) / "log.csv") for name in names}
         tree["thermo"] = _as_node(collect_thermo(logs))
         density = summarize_density(logs)
-        reached = summarize_composition(logs, audit["salts"], audit["asked"], density)
+        units = {**audit["salts"], **audit.get("additives", {})}
+        reached = summarize_composition(logs, units, audit["asked"], density)
         model = {
             "forcefield": audit["forcefield"],
             "ions": audit.get("ions", "default"),
