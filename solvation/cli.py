@@ -9,11 +9,12 @@ import warnings
 import typer
 
 from solvation.command.analyze import analyze_command
-from solvation.command.catalog import forcefields_command, systems_command
+from solvation.command.catalog import forcefields_command
 from solvation.command.outcome import say_line
 from solvation.command.parametrize import parametrize_command
 from solvation.command.show import show_command
 from solvation.command.stage import build_command, report_command, run_command, simulate_command
+from solvation.command.systems import systems_command
 
 __all__ = ["app", "main"]
 
