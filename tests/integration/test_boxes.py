@@ -28,6 +28,20 @@ BOXES = [
     ("opls-clp", "K", "BF4", "G3", "random"),
     ("opls2020-clp", "Ca", "PF6", "G2", "contact"),
     ("opls2020-clp", "Mg", "TFSI", "G4", "separated"),
+    ("opls-clp", "Bu4N", "TFSI", "MeTHF", "random"),
+    ("opls-clp", "EMIM", "TFSI", "DOL", "separated"),
+    ("opls-clp", "Pyr14", "FSI", "DMAc", "contact"),
+    ("opls-clp", "Mg", "TFSI", "TMP", "separated"),
+    ("opls-clp", "Ca", "TFSI", "TEP", "contact"),
+    ("opls-clp", "Mg", "TFSI", "MOEA", "separated"),
+    ("opls-clp", "Ca", "TFSI", "MOPA", "contact"),
+    ("opls-clp", "Mg", "TFSI", "M4", "contact"),
+    ("opls-clp", "Mg", "TFSI", "DMAPA", "random"),
+    ("opls-clp", "Li", "TFSI", "CP", "contact"),
+    ("opls-clp", "Ca", "TFSI", "PTHF", "random"),
+    ("opls-clp", "Mg", "Cl", "water", "separated"),
+    ("opls2020-clp", "Mg", "TFSI", "MeTHF", "separated"),
+    ("opls2020-clp", "EMIM", "BF4", "M4", "random"),
 ]
 """Force field, cation, anion, solvent, start."""
 

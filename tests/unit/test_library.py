@@ -141,7 +141,8 @@ def test_unknown_names_get_the_nearest() -> None:
     with pytest.raises(RecipeError) as caught:
         find_species("DMEE", kind="solvent")
     assert str(caught.value) == (
-        'solvent "DMEE" is not known; did you mean DME, DMC? ("solvation forcefields" lists all)'
+        'solvent "DMEE" is not known; did you mean DME, DMC, DMAc? '
+        '("solvation forcefields" lists all)'
     )
     with pytest.raises(RecipeError, match=r'species "zzzz" is not known; "solvation'):
         find_species("zzzz")
