@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from solvation.errors import RecipeError, SolvationError
@@ -13,9 +14,14 @@ from solvation.recipe import Recipe, load_recipe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
-__all__ = ["Electrolyte", "describe_electrolyte", "filter_electrolytes", "list_electrolytes"]
+__all__ = [
+    "Electrolyte",
+    "describe_electrolyte",
+    "filter_electrolytes",
+    "find_coverage",
+    "list_electrolytes",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,14 +139,8 @@ def _describe(name: str, recipe: Recipe, experiment: Experiment) -> Electrolyte:
             blank, salts=gone.salts, solvents=gone.solvents, cations=gone.cations,
             anions=gone.anions, molecules=gone.solvents, problem=gone.reason,
         )  # fmt: skip
-    parts = [kind for solvent in recipe.solvent for kind, _ in solvent.parts]
-    ions = [ion for salt in recipe.salt for ion in salt.ions]
-    molecules = [*parts, *(additive.species for additive in recipe.additive)]
-    names = {s.name: s.role for s in (*ions, *molecules)}
-    coverage = _read_coverage()
-    covering = tuple(field for field, covers in coverage.items() if set(names) <= covers)
-    anywhere = frozenset().union(*coverage.values())
-    lacking = tuple(kind for kind in names if kind not in anywhere)
+    names = _list_roles(recipe)
+    covering, lacking = find_coverage(recipe)
     problem = f"no force field has parameters for {', '.join(lacking)}" if lacking else ""
     if not covering and not lacking:
         problem = "no single force field covers all of it"
@@ -154,6 +154,30 @@ def _describe(name: str, recipe: Recipe, experiment: Experiment) -> Electrolyte:
         molecules=tuple(n for n, role in names.items() if role == "solvent"),
         forcefields=covering, lacking=lacking, problem=problem,
     )  # fmt: skip
+
+
+def find_coverage(recipe: Recipe) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Find the force fields that cover a recipe, and the species that none covers.
+
+    Species of the recipe's own folders (``model.species``) count as covered.
+    """
+    from solvation.build.forcefield import load_card
+
+    own = {
+        name for folder in recipe.model.species for name in load_card(Path(folder))[0]["coverage"]
+    }
+    needed = set(_list_roles(recipe)) - own
+    coverage = _read_coverage()
+    covering = tuple(field for field, covers in coverage.items() if needed <= covers)
+    anywhere = frozenset().union(*coverage.values())
+    return covering, tuple(name for name in _list_roles(recipe) if name in needed - anywhere)
+
+
+def _list_roles(recipe: Recipe) -> dict[str, str]:
+    """List every species of a recipe with its role."""
+    parts = [kind for solvent in recipe.solvent for kind, _ in solvent.parts]
+    ions = [ion for salt in recipe.salt for ion in salt.ions]
+    return {s.name: s.role for s in (*ions, *parts, *(item.species for item in recipe.additive))}
 
 
 @cache
