@@ -10,6 +10,7 @@ import typer
 
 from solvation.command.analyze import analyze_command
 from solvation.command.catalog import forcefields_command
+from solvation.command.compare import compare_command
 from solvation.command.new import new_command
 from solvation.command.outcome import say_line
 from solvation.command.parametrize import parametrize_command
@@ -43,6 +44,7 @@ app.command("simulate")(simulate_command)
 app.command("analyze")(analyze_command)
 app.command("report")(report_command)
 app.command("show")(show_command)
+app.command("compare")(compare_command)
 app.command("systems")(systems_command)
 app.command("new")(new_command)
 app.command("forcefields")(forcefields_command)

@@ -19,7 +19,7 @@ from solvation.units import parse_quantity
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["AGREEMENT", "Comparison", "compare"]
+__all__ = ["AGREEMENT", "Comparison", "compare", "find_quantity"]
 
 Tone = Literal["good", "bad", "open", "none"]
 """``good``: agrees. ``bad``: does not. ``open``: cannot be said yet. ``none``: not judged."""
@@ -82,7 +82,7 @@ def _judge(
     reference: Reference, table: Mapping[str, Quantity], temperature: float | None
 ) -> Comparison:
     """Compare one value."""
-    quantity = None if reference.expect == "statement" else _find(reference.name, table)
+    quantity = None if reference.expect == "statement" else find_quantity(reference.name, table)
 
     def row(
         verdict: str, tone: Tone, *, difference: float | None = None, sigma: float | None = None
@@ -226,7 +226,7 @@ def _judge_limit(quantity: Quantity, difference: float, reference: Reference) ->
     return ("expectation met", "good") if met else ("expectation not met", "bad")
 
 
-def _find(name: str, table: Mapping[str, Quantity]) -> Quantity | None:
+def find_quantity(name: str, table: Mapping[str, Quantity]) -> Quantity | None:
     """Find one quantity, or the sum of several; a sum is worth what its worst part is."""
     parts = [_find_one(part.strip(), table) for part in name.split(" + ")]
     found = [part for part in parts if part is not None and part.value is not None]
