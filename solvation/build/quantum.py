@@ -225,6 +225,7 @@ def compute_potential(
     """
     from pyscf import gto, lib, scf
 
+    before = lib.num_threads()
     lib.num_threads(threads)
     mol = gto.M(
         atom=[(e, tuple(p)) for e, p in zip(elements, positions.tolist(), strict=True)],
@@ -251,6 +252,7 @@ def compute_potential(
         electrons = integrals.reshape(len(part), -1) @ density.ravel()
         distances = np.linalg.norm(part[:, None] - nuclei[None], axis=2)
         potential[start : start + chunk] = (charges / distances).sum(axis=1) - electrons
+    lib.num_threads(before)  # for tight binding, see limit_threads
     return potential / BOHR
 
 

@@ -29,7 +29,7 @@ __all__ = ["fit_constants", "project_angle", "project_bond"]
 
 _RANGE = (0.25, 4.0)
 """Fitted constants stay within this of the Seminario ones."""
-_PULL = 1e-3
+_PULL = 1e-5
 """Weight of staying near them, relative to the diagonal of the fit: only for what the Hessian
 does not say."""
 
