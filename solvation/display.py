@@ -14,9 +14,17 @@ if TYPE_CHECKING:
 
     from solvation.build.forcefield import ForceField
     from solvation.event import Event
+    from solvation.experiment import Experiment
     from solvation.results import Quantity
 
-__all__ = ["describe_log", "open_display", "show_forcefield", "show_quantities", "show_table"]
+__all__ = [
+    "describe_log",
+    "open_display",
+    "show_experiment",
+    "show_forcefield",
+    "show_quantities",
+    "show_table",
+]
 
 
 def show_forcefield(field: ForceField) -> None:
@@ -50,6 +58,22 @@ def show_forcefield(field: ForceField) -> None:
         for key, text in field.card.get(table, {}).items():
             console.print(f"{table.replace('_', ' ')}, {key}: {text}")
     console.print(f"\nEvery row names its source: {', '.join(str(file) for file in field.files)}")
+
+
+def show_experiment(experiment: Experiment) -> None:
+    """Print what others measured or computed, each value with its source."""
+    rows = []
+    for item in experiment.values:
+        sign = {"above": "> ", "below": "< ", "dominant": "most frequent"}.get(item.expect, "")
+        value = "" if item.value is None else f"{item.value:g} {item.unit}".removesuffix(" 1")
+        error = "" if item.stderr is None else f" ± {item.stderr:g}"
+        warm = "" if item.temperature is None else f"{item.temperature:g} K"
+        judged = "" if item.judged or item.expect == "statement" else "for orientation"
+        about = [item.statement, item.conditions, warm, item.note, judged]
+        source = f"{item.citation} [{item.doi or 'no DOI'}]"
+        text = "; ".join(part.rstrip(".") for part in about if part)
+        rows.append((item.name or "-", f"{sign}{value}{error}", item.kind, text, source))
+    show_table(("quantity", "value", "from", "what", "source"), rows)
 
 
 def show_quantities(quantities: Sequence[Quantity]) -> None:

@@ -47,6 +47,8 @@ def hash_build(recipe: Recipe) -> str:
     parts = [
         json.dumps(data.get(key), sort_keys=True) for key in ("salt", "solvent", "model", "box")
     ]
+    if "additive" in data:
+        parts.append(json.dumps(data["additive"], sort_keys=True))
     return hash_text([*parts, json.dumps(kept), *files])
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from solvation.errors import ForceFieldError, RecipeError
 from solvation.extension import list_extensions
+from solvation.kernels.icosahedron import find_icosahedra
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -34,6 +35,7 @@ __all__ = [
     "list_species",
     "list_systems",
     "openmm_forcefield_directory",
+    "read_smiles",
     "recognize_smiles",
     "recognize_species",
     "write_formula",
@@ -73,12 +75,12 @@ class Species:
     @property
     def elements(self) -> tuple[str, ...]:
         """Element of every atom, hydrogens included."""
-        return tuple(atom.GetSymbol() for atom in _read_smiles(self.smiles).GetAtoms())
+        return tuple(atom.GetSymbol() for atom in read_smiles(self.smiles).GetAtoms())
 
     @property
     def bonds(self) -> tuple[tuple[int, int], ...]:
         """Bonded pairs, as indices into `elements`."""
-        molecule = _read_smiles(self.smiles)
+        molecule = read_smiles(self.smiles)
         return tuple((b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in molecule.GetBonds())
 
     @property
@@ -417,14 +419,43 @@ def _species_of_graphs(roots: tuple[Path, ...]) -> dict[str, Species]:
 
 
 @cache
-def _read_smiles(smiles: str) -> Chem.Mol:
+def read_smiles(smiles: str) -> Chem.Mol:
+    """Read a SMILES as an RDKit molecule with its hydrogens; do not change what is returned.
+
+    RDKit refuses atoms with too many bonds. Vertices of an icosahedral cage have six and are
+    taken as they are, with the hydrogens that the SMILES gives them.
+
+    Raises
+    ------
+    RecipeError
+        If it cannot be read.
+    """
     from rdkit import Chem, rdBase
 
     with rdBase.BlockLogs():
-        molecule = Chem.MolFromSmiles(smiles)
+        molecule: Chem.Mol | None = Chem.MolFromSmiles(smiles)
+        if molecule is None:
+            molecule = _read_cage(smiles)
     if molecule is None or not molecule.GetNumAtoms():
         raise RecipeError(f'SMILES "{smiles}" cannot be read; check it')
     return Chem.AddHs(molecule)
+
+
+def _read_cage(smiles: str) -> Chem.Mol | None:
+    """Read a SMILES in which nothing is wrong but the valences of icosahedral cages."""
+    from rdkit import Chem
+
+    molecule: Chem.Mol | None = Chem.MolFromSmiles(smiles, sanitize=False)
+    if molecule is None:
+        return None
+    bonds = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in molecule.GetBonds()]
+    vertices = {atom for cage in find_icosahedra(molecule.GetNumAtoms(), bonds) for atom in cage}
+    for problem in Chem.DetectChemistryProblems(molecule):
+        if problem.GetType() != "AtomValenceException" or problem.GetAtomIdx() not in vertices:
+            return None
+    molecule.UpdatePropertyCache(strict=False)
+    Chem.FastFindRings(molecule)
+    return molecule
 
 
 @cache

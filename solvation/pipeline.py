@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from solvation.errors import RecipeError, WorkspaceError
 from solvation.event import Listener, StageName, relay_frames, tell
+from solvation.experiment import find_experiment
 from solvation.inputs import hash_build, hash_simulation, hash_text, list_differences
 from solvation.job import Run, open_results
-from solvation.library import find_system
 from solvation.log import read_log
 from solvation.recipe import Recipe, load_recipe
 from solvation.results import (
@@ -350,7 +350,8 @@ def _analyze(folder: RunFolder, recipe: Recipe, plan: Plan, progress: Listener |
         logs = {name: read_log(folder.simulate(name) / "log.csv") for name in names}
         tree["thermo"] = _as_node(collect_thermo(logs))
         density = summarize_density(logs)
-        reached = summarize_composition(logs, audit["salts"], audit["asked"], density)
+        units = {**audit["salts"], **audit.get("additives", {})}
+        reached = summarize_composition(logs, units, audit["asked"], density)
         model = {
             "forcefield": audit["forcefield"],
             "ions": audit.get("ions", "default"),
@@ -380,14 +381,10 @@ def _report(folder: RunFolder, recipe: Recipe, progress: Listener | None) -> Non
 
 def _write_page(folder: RunFolder, *, recipe: Recipe | None, progress: Listener | None) -> None:
     """Write ``report.html`` from what is in the folder."""
-    from solvation.report.compare import load_experiment
     from solvation.report.page import write_report
 
     tell(progress, "report", 0.0, "drawing")
-    experiment = None
-    if recipe is not None:
-        path = _find_experiment(recipe.name)
-        experiment = load_experiment(path) if path is not None else None
+    experiment = find_experiment(recipe) if recipe is not None else None
     document, quantities = load_summary(folder.summary)
     write_report(
         folder.report,
@@ -400,15 +397,6 @@ def _write_page(folder: RunFolder, *, recipe: Recipe | None, progress: Listener 
         title=(recipe.title or recipe.name) if recipe is not None else document["recipe"],
     )
     tell(progress, "report", 1.0, str(folder.report))
-
-
-def _find_experiment(name: str) -> Path | None:
-    """Experimental values that are shipped with a recipe of this name."""
-    try:
-        path = find_system(name).with_name("experiment.toml")
-    except RecipeError:
-        return None
-    return path if path.is_file() else None
 
 
 def _set_replicas(recipe: Recipe, number: int) -> Recipe:

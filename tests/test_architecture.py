@@ -24,7 +24,7 @@ HOMES = {
     "rdkit": ("library.py", "build/"),
     "openmm": ("build/system.py", "build/terms.py", "build/audit.py", "simulate/"),
     "MDAnalysis": ("analyze/scene.py",),
-    "matplotlib": ("report/figures.py",),
+    "matplotlib": ("report/figures.py", "report/chart.py", "report/panel.py"),
     "dask": ("pipeline.py", "campaign.py"),
     "distributed": ("pipeline.py", "campaign.py"),
 }

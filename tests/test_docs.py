@@ -164,8 +164,8 @@ def test_every_recipe_key_is_in_the_reference() -> None:
     from solvation.recipe import Recipe
 
     text = read_page("reference/recipe.md")
-    tables = (section.Salt, section.Solvent, section.Conditions, section.Model, section.Box,
-              section.Protocol)  # fmt: skip
+    tables = (section.Salt, section.Solvent, section.Additive, section.Missing,
+              section.Conditions, section.Model, section.Box, section.Protocol)  # fmt: skip
     for table in tables:
         heading = re.search(rf"^## `\[+{table.__name__.lower()}\]+`", text, flags=re.MULTILINE)
         assert heading, table.__name__
@@ -176,6 +176,8 @@ def test_every_recipe_key_is_in_the_reference() -> None:
     for key in set(Recipe.model_fields) - {
         "salt",
         "solvent",
+        "additive",
+        "missing",
         "conditions",
         "model",
         "box",

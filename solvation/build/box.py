@@ -40,7 +40,8 @@ def choose_charge_scale(recipe: Recipe) -> float:
         If the refractive index of a solvent is not known.
     """
     if recipe.model.charge_scale == "ecc":
-        return 1.0 / compute_refractive_index(recipe) if recipe.salt else 1.0
+        ionic = recipe.salt or any(solvent.cation for solvent in recipe.solvent)
+        return 1.0 / compute_refractive_index(recipe) if ionic else 1.0
     return float(recipe.model.charge_scale)
 
 
@@ -95,6 +96,7 @@ def build_box(recipe: Recipe, folder: Path, *, start: str) -> dict[str, Any]:
         "forcefield": forcefield.name,
         "ions": recipe.model.ions,
         "salts": dict(composition.salts),
+        "additives": dict(composition.additives),
         "asked": dict(composition.asked),
     }
     save_prepared(prepared, audit, folder)

@@ -7,15 +7,16 @@ Distance geometry (RDKit ETKDG; Riniker & Landrum, J. Chem. Inf. Model. 2015, 55
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from solvation.errors import PackingError
+from solvation.kernels.icosahedron import find_icosahedra, measure_icosahedron
+from solvation.library import read_smiles
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -86,6 +87,8 @@ SHELLS = {
 10.1002/aenm.202402157); the others are usual coordination numbers. Starting points only."""
 
 
+_CAGE_EDGE = 1.78
+"""Å; B-B in CB11H12- (DF-B3LYP/6-31G*: 1.773 to 1.789), to pack one."""
 _PATIENCE = 5
 """Seconds for one try; a shell takes a few hundredths, ligands that cannot fit take minutes."""
 
@@ -96,14 +99,6 @@ class Cluster:
 
     molecules: tuple[Molecule, ...]
     """The cation, then its ligands, with positions around the cation at the origin."""
-
-
-@cache
-def _graph(smiles: str) -> Any:
-    """Make an RDKit molecule with explicit hydrogens."""
-    from rdkit import Chem
-
-    return Chem.AddHs(Chem.MolFromSmiles(smiles))
 
 
 def _describe(mol: Any) -> tuple[tuple[str, ...], tuple[tuple[int, int], ...]]:
@@ -124,19 +119,27 @@ def embed_molecule(species: Species, *, seed: int) -> Molecule:
     from rdkit import Chem, rdBase
     from rdkit.Chem import rdDistGeom
 
-    mol = Chem.Mol(_graph(species.smiles))
+    mol = Chem.Mol(read_smiles(species.smiles))
     elements, bonds = _describe(mol)
-    octahedra = _find_octahedra(mol)
+    octahedra, cages = _find_octahedra(mol), _find_cages(mol)
+    if any(2 * len(cage) < len(elements) * (len(elements) - 1) for cage in cages):
+        raise PackingError(
+            f"{species.name}: a cage that carries more than single atoms cannot be placed"
+        )
     if len(elements) == 1:
         positions = np.zeros((1, 3))
     else:
-        parameters: Any = rdDistGeom.EmbedParameters() if octahedra else rdDistGeom.ETKDGv3()
+        special = bool(octahedra or cages)
+        parameters: Any = rdDistGeom.EmbedParameters() if special else rdDistGeom.ETKDGv3()
         parameters.randomSeed = seed
-        if octahedra:
+        if special:
+            mol = _open_cages(mol, cages)
             with rdBase.BlockLogs():
                 bounds = rdDistGeom.GetMoleculeBoundsMatrix(mol)
             _bound_octahedra(bounds, octahedra)
+            _bound_cages(bounds, cages)
             parameters.SetBoundsMat(bounds)
+            parameters.embedFragmentsSeparately = False  # an open cage is in pieces
         with rdBase.BlockLogs():  # RDKit comments on hypervalent atoms
             failed = rdDistGeom.EmbedMolecule(mol, parameters) < 0
             if failed:
@@ -178,16 +181,75 @@ def _bound_octahedra(bounds: NDArray[np.float64], octahedra: Sequence[tuple[int,
                 bounds[i, j], bounds[j, i] = distance + 0.01, distance - 0.01
 
 
+def _find_cages(mol: Any) -> list[dict[tuple[int, int], float]]:
+    """Find icosahedral cages: distances between all atoms of each, what they carry included.
+
+    Edges of 1.78 Å, the B-B bond of CB11H12-; single atoms outside, on the axes of their vertices.
+    """
+    from rdkit import Chem
+
+    table = Chem.GetPeriodicTable()
+    bonds = _describe(mol)[1]
+    cages = []
+    for vertices in find_icosahedra(mol.GetNumAtoms(), bonds):
+        square = (_CAGE_EDGE * measure_icosahedron(vertices, bonds)) ** 2
+        gram = -0.5 * (square - square.mean(axis=0) - square.mean(axis=1)[:, None] + square.mean())
+        size, axes = np.linalg.eigh(gram)
+        corners = axes[:, -3:] * np.sqrt(size[-3:])
+        places = dict(zip(vertices, corners, strict=True))
+        for vertex, corner in zip(vertices, corners, strict=True):
+            for outside in mol.GetAtomWithIdx(vertex).GetNeighbors():
+                if outside.GetDegree() == 1:
+                    inner = mol.GetAtomWithIdx(vertex).GetAtomicNum()
+                    length = table.GetRcovalent(inner) + table.GetRcovalent(outside.GetAtomicNum())
+                    radius = np.linalg.norm(corner)
+                    places[outside.GetIdx()] = corner * (1 + length / radius)
+        cages.append(
+            {
+                (i, j): float(np.linalg.norm(places[i] - places[j]))
+                for i in places
+                for j in places
+                if i < j
+            }
+        )
+    return cages
+
+
+def _open_cages(mol: Any, cages: Sequence[Mapping[tuple[int, int], float]]) -> Any:
+    """Take out the bonds of cages, with which RDKit's own bounds make no sense."""
+    from rdkit import Chem
+
+    opened = Chem.RWMol(mol)
+    for cage in cages:
+        for i, j in cage:
+            opened.RemoveBond(i, j)
+    opened.UpdatePropertyCache(strict=False)
+    Chem.GetSymmSSSR(opened)
+    return opened
+
+
+def _bound_cages(
+    bounds: NDArray[np.float64], cages: Sequence[Mapping[tuple[int, int], float]]
+) -> None:
+    """Set the bounds inside cages, in place."""
+    for cage in cages:
+        for (i, j), distance in cage.items():
+            bounds[i, j], bounds[j, i] = distance + 0.01, distance - 0.01
+
+
 def pick_donors(species: Species, *, single: bool = False) -> tuple[int, ...]:
     """Atoms through which a molecule binds a cation when it is packed around one.
 
-    Terminal oxygens of anions, ether or other oxygens of solvents, else nitrogen, else halogens,
-    else hydridic hydrogens; with ``single`` only the first of them.
+    Terminal oxygens of anions, ether or other oxygens of solvents, else nitrogen, else hydridic
+    hydrogens, from the end of the SMILES (in a carborane that is the far side from carbon), else
+    halogens; with ``single`` only the first of them.
     """
-    mol = _graph(species.smiles)
+    mol = read_smiles(species.smiles)
     atoms = list(mol.GetAtoms())
-    for element in ("O", "N", "F", "Cl", "H"):
+    for element in ("O", "N", "H", "F", "Cl"):
         found = [atom for atom in atoms if atom.GetSymbol() == element]
+        if element == "H":
+            found = [h for h in found if h.GetNeighbors()[0].GetSymbol() == "B"][::-1]
         if not found:
             continue
         terminal = [atom for atom in found if atom.GetDegree() <= 1]
@@ -226,16 +288,23 @@ def embed_cluster(
 
     distance = SHELLS[cation.name].distance if cation.name in SHELLS else 2.3
     with rdBase.BlockLogs():
-        mol = Chem.RWMol(Chem.MolFromSmiles(cation.smiles))
+        mol = Chem.RWMol(read_smiles(cation.smiles))
         starts, donors, octahedra = [], [], []
+        cages: list[dict[tuple[int, int], float]] = []
         for species, indices in ligands:
             starts.append(mol.GetNumAtoms())
             octahedra += [
                 tuple(starts[-1] + atom for atom in found)
-                for found in _find_octahedra(_graph(species.smiles))
+                for found in _find_octahedra(read_smiles(species.smiles))
+            ]
+            found_cages = _find_cages(read_smiles(species.smiles))
+            cages += [
+                {(starts[-1] + i, starts[-1] + j): d for (i, j), d in cage.items()}
+                for cage in found_cages
             ]
             donors += [starts[-1] + index for index in indices]
-            mol = Chem.RWMol(Chem.CombineMols(mol, _graph(species.smiles)))
+            ligand = _open_cages(read_smiles(species.smiles), found_cages)
+            mol = Chem.RWMol(Chem.CombineMols(mol, ligand))
         for atom in donors:
             mol.AddBond(atom, 0, Chem.BondType.DATIVE)
         mol.UpdatePropertyCache(strict=False)
@@ -243,12 +312,14 @@ def embed_cluster(
         bounds = rdDistGeom.GetMoleculeBoundsMatrix(mol)
         _bound_complex(bounds, starts=starts, donors=donors, distance=distance)
         _bound_octahedra(bounds, octahedra)
+        _bound_cages(bounds, cages)
         DoTriangleSmoothing(bounds)
         parameters: Any = rdDistGeom.EmbedParameters()
         parameters.useRandomCoords = True
         parameters.maxIterations = 50
         parameters.timeout = _PATIENCE
         parameters.ignoreSmoothingFailures = True
+        parameters.embedFragmentsSeparately = False
         parameters.SetBoundsMat(bounds)
         positions, widest = None, _TIGHT
         for attempt in range(_TRIES):
@@ -266,7 +337,7 @@ def embed_cluster(
         raise PackingError(f"{names} do not fit around {cation.name}; start from random instead")
     molecules = [embed_molecule(cation, seed=seed)]
     for (species, _), start in zip(ligands, starts, strict=True):
-        elements, bonds = _describe(_graph(species.smiles))
+        elements, bonds = _describe(read_smiles(species.smiles))
         molecules.append(
             Molecule(
                 name=species.name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
 from solvation.build.forcefield import ForceField, load_card, load_forcefield
 from solvation.errors import ForceFieldError
@@ -39,6 +40,26 @@ def supplement_forcefield(base: ForceField, folders: Iterable[str | Path]) -> Fo
                 f"{folder} is made for {card['mixing']} mixing and 1-4 factors {scale_14}, "
                 f"{base.name} has {base.mixing} and {base.scale_14}; they do not go together"
             )
+        theirs = set(card["coverage"])
         added = tuple(name for name in card["coverage"] if name not in field.coverage)
-        field = replace(field, coverage=(*field.coverage, *added), extra=(*field.extra, *files))
+        field = replace(
+            field,
+            files=_leave_out(field.files, theirs),
+            coverage=(*field.coverage, *added),
+            extra=(*_leave_out(field.extra, theirs), *files),
+        )
     return field
+
+
+def _leave_out(files: Iterable[Path], names: set[str]) -> tuple[Path, ...]:
+    """Leave out files that hold nothing but species that are replaced.
+
+    Two files for one species, as written by ``solvation parametrize``, would define its atom
+    types twice.
+    """
+    kept = []
+    for file in files:
+        held = {node.get("name") for node in ElementTree.parse(file).iterfind("Residues/Residue")}
+        if not held or held - names:
+            kept.append(file)
+    return tuple(kept)

@@ -67,7 +67,7 @@ def make_system(
 
     X–H bonds are constrained and hydrogens made heavier (mass taken from their neighbour), which
     is what lets a time step of 4 fs conserve energy (Hopkins et al., J. Chem. Theory Comput. 2015,
-    11, 1864, 10.1021/ct5010406).
+    11, 1864, 10.1021/ct5010406). Water is rigid altogether and keeps its masses.
 
     Raises
     ------
@@ -83,6 +83,14 @@ def make_system(
     hydrogen_mass = _hydrogen_mass(recipe)
     topology = _make_topology(packed)
     field = app.ForceField(*(str(file) for file in (*forcefield.files, *forcefield.extra)))
+    waters = [
+        residue
+        for residue in topology.residues()
+        if [atom.element.symbol for atom in residue.atoms()] == ["O", "H", "H"]
+    ]
+    names = [residue.name for residue in waters]
+    for residue in waters:
+        residue.name = "HOH"  # the only residue that OpenMM keeps rigid
     try:
         system = field.createSystem(
             topology,
@@ -98,6 +106,8 @@ def make_system(
         raise MissingParameterError(
             f"force field {forcefield.name}: {str(error).splitlines()[0]}"
         ) from error
+    for residue, name in zip(waters, names, strict=True):
+        residue.name = name
     octahedral = forcefield.card.get("octahedral", {})
     centres = [
         atom.index

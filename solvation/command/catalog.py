@@ -1,4 +1,4 @@
-"""``solvation systems`` and ``forcefields``: what ships with the package."""
+"""``solvation forcefields``: which there are and what they cover."""
 
 from __future__ import annotations
 
@@ -11,43 +11,7 @@ from solvation.command.choice import JsonOption
 from solvation.command.outcome import guard_errors
 from solvation.display import show_forcefield, show_table
 
-__all__ = ["forcefields_command", "systems_command"]
-
-
-def systems_command(
-    name: Annotated[str | None, typer.Argument(help="Print this one.", metavar="NAME")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """List the shipped electrolytes, or print one with its experimental values."""
-    with guard_errors():
-        from solvation.library import find_system, list_systems
-        from solvation.recipe import load_recipe
-
-        if name is not None:
-            path = find_system(name)
-            recipe = load_recipe(name)
-            experiment = path.with_name("experiment.toml")
-            if as_json:
-                import tomllib
-
-                values = (
-                    tomllib.loads(experiment.read_text("utf-8")) if experiment.is_file() else {}
-                )
-                print(json.dumps({"recipe": recipe.to_dict(), "experiment": values}, indent=1))
-                return
-            print(path.read_text(encoding="utf-8"))
-            if experiment.is_file():
-                print("# experiment.toml\n")
-                print(experiment.read_text(encoding="utf-8"))
-            return
-        recipes = [load_recipe(item) for item in list_systems()]
-        if as_json:
-            print(json.dumps([recipe.to_dict() for recipe in recipes], indent=1))
-            return
-        show_table(
-            ("name", "what"), [(recipe.name, recipe.title or recipe.name) for recipe in recipes]
-        )
-        print("\nsolvation systems NAME prints one; solvation run NAME runs it")
+__all__ = ["forcefields_command"]
 
 
 def forcefields_command(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    from solvation.report.compare import Experiment
+    from solvation.experiment import Experiment
     from solvation.results import Quantity
 
 __all__ = ["SECTIONS", "render_report", "write_report"]

@@ -26,8 +26,27 @@ BOXES = [
     ("opls-clp", "Li", "PF6", "EC", "contact"),
     ("opls-clp", "Mg", "PF6", "DME", "separated"),
     ("opls-clp", "K", "BF4", "G3", "random"),
+    ("opls-clp", "Ca", "BH4", "THF", "contact"),
+    ("opls-clp", "Mg", "AlCl4", "DME", "contact"),
+    ("opls-clp", "Mg", "CB11H12", "G3", "separated"),
+    ("opls2020-clp", "Ca", "CB11H12", "THF", "contact"),
+    ("opls-clp", "Mg", "FCB11H11", "G3", "contact"),
     ("opls2020-clp", "Ca", "PF6", "G2", "contact"),
     ("opls2020-clp", "Mg", "TFSI", "G4", "separated"),
+    ("opls-clp", "Bu4N", "TFSI", "MeTHF", "random"),
+    ("opls-clp", "EMIM", "TFSI", "DOL", "separated"),
+    ("opls-clp", "Pyr14", "FSI", "DMAc", "contact"),
+    ("opls-clp", "Mg", "TFSI", "TMP", "separated"),
+    ("opls-clp", "Ca", "TFSI", "TEP", "contact"),
+    ("opls-clp", "Mg", "TFSI", "MOEA", "separated"),
+    ("opls-clp", "Ca", "TFSI", "MOPA", "contact"),
+    ("opls-clp", "Mg", "TFSI", "M4", "contact"),
+    ("opls-clp", "Mg", "TFSI", "DMAPA", "random"),
+    ("opls-clp", "Li", "TFSI", "CP", "contact"),
+    ("opls-clp", "Ca", "TFSI", "PTHF", "random"),
+    ("opls-clp", "Mg", "Cl", "water", "separated"),
+    ("opls2020-clp", "Mg", "TFSI", "MeTHF", "separated"),
+    ("opls2020-clp", "EMIM", "BF4", "M4", "random"),
 ]
 """Force field, cation, anion, solvent, start."""
 
@@ -64,6 +83,16 @@ def measure_octahedra(prepared: Prepared, x: np.ndarray) -> list[float]:
         found.append(float(np.minimum(abs(angles - 90), abs(angles - 180)).max()))
         assert (angles > 135).sum() == 3
     return found
+
+
+def measure_cages(prepared: Prepared, x: np.ndarray) -> None:
+    """Check that the twelve atoms of every carborane are still near a sphere of radius 1.7 Å."""
+    for residue in prepared.topology.residues():
+        if residue.name in ("CB11H12", "FCB11H11"):
+            cage = np.array([x[a.index] for a in residue.atoms() if a.element.symbol in ("C", "B")])
+            radii = np.linalg.norm(cage - cage.mean(axis=0), axis=1)
+            assert len(radii) == 12
+            assert 1.45 < radii.min() < radii.max() < 1.9
 
 
 @pytest.mark.parametrize(
@@ -104,7 +133,13 @@ def test_a_box_builds_minimises_and_runs(
     energy = state.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole)
     assert np.isfinite(energy)
     x = state.getPositions(asNumpy=True).value_in_unit(unit.angstrom)
-    lengths = [np.linalg.norm(x[a.index] - x[b.index]) for a, b in prepared.topology.bonds()]
-    assert min(lengths) > 0.9
-    assert max(lengths) < 2.1
+    lengths = {True: [0.0], False: []}
+    for a, b in prepared.topology.bonds():
+        lengths["Al" in (a.element.symbol, b.element.symbol)].append(
+            float(np.linalg.norm(x[a.index] - x[b.index]))
+        )
+    assert min(lengths[False]) > 0.9
+    assert max(lengths[False]) < 2.1
+    assert max(lengths[True]) < 2.4
     measure_octahedra(prepared, x)
+    measure_cages(prepared, x)
