@@ -10,6 +10,7 @@ import typer
 
 from solvation.command.analyze import analyze_command
 from solvation.command.catalog import forcefields_command, systems_command
+from solvation.command.export import export_command
 from solvation.command.outcome import say_line
 from solvation.command.parametrize import parametrize_command
 from solvation.command.show import show_command
@@ -44,6 +45,7 @@ app.command("show")(show_command)
 app.command("systems")(systems_command)
 app.command("forcefields")(forcefields_command)
 app.command("parametrize")(parametrize_command)
+app.command("export")(export_command)
 
 
 def main() -> None:
