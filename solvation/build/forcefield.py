@@ -41,11 +41,12 @@ _OPTIONAL = (
     "conversion",
     "octahedral",
     "ions",
+    "polarizability",
     "left_out",
     "failings",
     "validation",
 )
-_MERGED = ("octahedral", "ions", "left_out", "failings")
+_MERGED = ("octahedral", "ions", "polarizability", "left_out", "failings")
 """Tables of a card that are laid over those of the card it extends, key by key."""
 _MIXINGS = ("geometric", "lorentz-berthelot")
 _FORBIDDEN = ("Script", "InitializationScript", "Include")
