@@ -43,6 +43,8 @@ def write_amber(blueprint: Blueprint, name: str) -> dict[str, str]:
             'AMBER files are written with ParmEd; pip install "solvation[export]"'
         ) from error
     structure = parmed.amber.AmberParm.from_structure(_make_structure(parmed, blueprint))
+    if blueprint.c4 is not None:
+        _add_c4(structure, blueprint)
     with tempfile.TemporaryDirectory() as scratch:
         top, crd = Path(scratch) / "x.prmtop", Path(scratch) / "x.inpcrd"
         structure.save(str(top), format="amber")
@@ -54,6 +56,24 @@ def write_amber(blueprint: Blueprint, name: str) -> dict[str, str]:
                 cutoff=blueprint.cutoff, rigid=2 if blueprint.rigid else 1
             ),
         }
+
+
+def _add_c4(structure: Any, blueprint: Blueprint) -> None:
+    """Write C4 of every pair of types, kcal/mol Å4; types differ where their C4 would."""
+    assert blueprint.c4 is not None
+    first = {atom.nb_idx: index for index, atom in reversed(list(enumerate(structure.atoms)))}
+    rows = [blueprint.c4[first[kind]] for kind in sorted(first)]
+    if any(
+        tuple(blueprint.c4[index]) != tuple(rows[atom.nb_idx - 1])
+        for index, atom in enumerate(structure.atoms)
+    ):
+        raise ForceFieldError("atoms of one AMBER type have two polarizabilities; not exported")
+    numbers = structure.parm_data["NONBONDED_PARM_INDEX"]
+    table = [0.0] * len(structure.parm_data["LENNARD_JONES_ACOEF"])
+    for a, (k1, alpha1) in enumerate(rows):
+        for b, (k2, alpha2) in enumerate(rows):
+            table[numbers[a * len(rows) + b] - 1] = (k1 * alpha2 + k2 * alpha1) / KCAL
+    structure.add_flag("LENNARD_JONES_CCOEF", "5E16.8", data=table)
 
 
 def _make_structure(parmed: Any, blueprint: Blueprint) -> Any:

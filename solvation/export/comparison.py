@@ -7,6 +7,7 @@ LAMMPS data file has no reader in OpenMM; one is here, made of the file alone.
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +106,8 @@ def measure_energies(
 ) -> dict[str, float]:
     """Energy of every term in kJ/mol, without the tail of the dispersion, on Reference.
 
-    Lennard-Jones is what remains of the nonbonded energy without charges.
+    Lennard-Jones is what remains of the nonbonded energy without charges, the r^-4 term of 12-6-4
+    ions with it.
 
     Parameters
     ----------
@@ -175,11 +177,13 @@ def read_back(target: str, folder: Path, name: str, cutoff: float) -> tuple[open
     }  # fmt: skip
     if target == "gromacs":
         positions, edge = _read_gro(folder / f"{name}.gro")
-        top = app.GromacsTopFile(
-            str(folder / f"{name}.top"),
-            unitCellDimensions=openmm.Vec3(edge, edge, edge) * unit.angstrom,
-            defines={"FLEXIBLE": ""},
-        )
+        with warnings.catch_warnings():  # OpenMM leaves the file to the garbage collector
+            warnings.simplefilter("ignore", ResourceWarning)
+            top = app.GromacsTopFile(
+                str(folder / f"{name}.top"),
+                unitCellDimensions=openmm.Vec3(edge, edge, edge) * unit.angstrom,
+                defines={"FLEXIBLE": ""},
+            )
         return top.createSystem(**options), positions
     if target == "amber":
         crd = app.AmberInpcrdFile(str(folder / f"{name}.inpcrd"))

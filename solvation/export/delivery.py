@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from solvation.errors import WorkspaceError
+from solvation.errors import ForceFieldError, WorkspaceError
 from solvation.export.amber import write_amber
 from solvation.export.blueprint import Blueprint, read_blueprint
 from solvation.export.comparison import EnergyRow, compare_energies, make_reference, read_back
@@ -79,6 +79,11 @@ def export_run(
         If the format cannot hold the system.
     """
     system, blueprint, name = open_blueprint(Path(run), source)
+    if blueprint.c4 is not None and target != "amber":
+        raise ForceFieldError(
+            f"{target} files cannot hold the r^-4 term of 12-6-4 ions; use --to amber, or another "
+            "model.ions"
+        )
     files = TARGETS[target](blueprint, name)
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
