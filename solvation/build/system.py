@@ -18,7 +18,7 @@ from solvation.build.terms import (
     scale_charges,
     set_lennard_jones,
 )
-from solvation.errors import AuditError, MissingParameterError
+from solvation.errors import AuditError, ForceFieldError, MissingParameterError
 from solvation.workspace import write_atomic
 
 if TYPE_CHECKING:
@@ -98,6 +98,11 @@ def make_system(
     except ValueError as error:
         raise MissingParameterError(
             f"force field {forcefield.name}: {str(error).splitlines()[0]}"
+        ) from error
+    except Exception as error:  # of a script that the user has allowed
+        raise ForceFieldError(
+            f"force field {forcefield.name}: {type(error).__name__}: {str(error).splitlines()[0]}; "
+            "correct its script"
         ) from error
     octahedral = forcefield.card.get("octahedral", {})
     centres = [

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from solvation.command.choice import JsonOption, SetOption
+from solvation.command.choice import AllowScriptsOption, JsonOption, SetOption
 from solvation.command.outcome import guard_errors, write_command_line
 from solvation.display import open_display, show_table
 
@@ -42,6 +42,7 @@ def export_command(
         ),
     ] = None,
     settings: SetOption = None,
+    allow_scripts: AllowScriptsOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write a built system for another program, read it back and compare every energy term.
@@ -66,11 +67,18 @@ def export_command(
             folder = target / "run"
             with open_display(as_json) as listen:
                 run_pipeline(
-                    loaded, folder, until="build", command=write_command_line(), progress=listen
+                    loaded,
+                    folder,
+                    until="build",
+                    allow_scripts=allow_scripts,
+                    command=write_command_line(),
+                    progress=listen,
                 )
         elif settings:
             raise RecipeError("--set goes with a recipe, not with a run folder")
-        done = export_run(folder, target, target=to.value, source=source)
+        done = export_run(
+            folder, target, target=to.value, source=source, allow_scripts=allow_scripts
+        )
         if as_json:
             rows = [
                 {"term": row.term, "here": row.here, "back": row.back, "unit": "kJ/mol"}

@@ -55,7 +55,12 @@ class Delivery:
 
 
 def export_run(
-    run: str | Path, folder: str | Path, *, target: str, source: str | None = None
+    run: str | Path,
+    folder: str | Path,
+    *,
+    target: str,
+    source: str | None = None,
+    allow_scripts: bool = False,
 ) -> Delivery:
     """Write a built system for another program, read it back and compare energies.
 
@@ -70,6 +75,8 @@ def export_run(
     source
         A start (``"separated"``), or a replica (``"separated-1"``), whose latest positions are
         taken; the first built start when not given.
+    allow_scripts
+        Whether the force field may run Python code.
 
     Raises
     ------
@@ -78,7 +85,7 @@ def export_run(
     ForceFieldError
         If the format cannot hold the system.
     """
-    system, blueprint, name = open_blueprint(Path(run), source)
+    system, blueprint, name = open_blueprint(Path(run), source, allow_scripts=allow_scripts)
     if blueprint.c4 is not None and target != "amber":
         raise ForceFieldError(
             f"{target} files cannot hold the r^-4 term of 12-6-4 ions; use --to amber, or another "
@@ -110,7 +117,9 @@ def export_run(
     )
 
 
-def open_blueprint(run: Path, source: str | None = None) -> tuple[openmm.System, Blueprint, str]:
+def open_blueprint(
+    run: Path, source: str | None = None, *, allow_scripts: bool = False
+) -> tuple[openmm.System, Blueprint, str]:
     """Open a built box: the System, what is in it, and the name of the recipe."""
     import openmm
     from openmm import app, unit
@@ -122,7 +131,7 @@ def open_blueprint(run: Path, source: str | None = None) -> tuple[openmm.System,
     folder = RunFolder(path=run)
     start, state = _find_state(folder, source)
     recipe = load_recipe(folder.recipe)
-    model = load_model(recipe)
+    model = load_model(recipe, allow_scripts=allow_scripts)
     system = openmm.XmlSerializer.deserialize((start / "system.xml").read_text(encoding="utf-8"))
     pdb = app.PDBFile(io.StringIO((start / "topology.pdb").read_text(encoding="utf-8")))
     positions = state.getPositions(asNumpy=True).value_in_unit(unit.angstrom)

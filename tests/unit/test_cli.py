@@ -272,6 +272,7 @@ def test_export_asks_for_a_program_and_a_box(call: Call, finished: RunFolder) ->
     code, _, err = call("export", str(finished.path), "--to", "gromacs")
     assert code == 2
     assert err.count("\n") == 1
+    finished.update_manifest(name="x")
     code, _, err = call("export", str(finished.path), "--to", "gromacs", "--set", "seed=1")
     assert code == 2
     assert "--set goes with a recipe" in err
