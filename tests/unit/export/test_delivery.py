@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
@@ -14,8 +15,20 @@ import numpy as np
 import pytest
 
 from solvation.errors import ForceFieldError, WorkspaceError
-from solvation.export.blueprint import Blueprint, find_exclusions, restore_sigma
-from solvation.export.comparison import TERMS, measure_energies, read_back
+from solvation.export.blueprint import (
+    Blueprint,
+    find_exclusions,
+    read_blueprint,
+    restore_sigma,
+)
+from solvation.export.comparison import (
+    TERMS,
+    compare_energies,
+    make_reference,
+    measure_energies,
+    read_back,
+)
+from solvation.export.delivery import TARGETS as WRITERS
 from solvation.export.delivery import export_run, open_blueprint
 from solvation.pipeline import run
 from solvation.recipe import parse_recipe
@@ -131,6 +144,67 @@ def test_exclusions_of_a_ring_and_a_chain() -> None:
     close, far = find_exclusions(5, ring)
     assert len(close) == 10
     assert not far
+
+
+def test_the_command_prints_what_it_wrote(built: Path, tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from solvation.cli import app
+
+    asked = ["export", str(built), "--to", "lammps", "-o", str(tmp_path / "x")]
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 0
+    assert "mixed.data" in done.stdout
+    assert "note: masses are ordinary" in done.stdout
+    assert re.search(r"lennard_jones +-?\d+\.\d{5} +-?\d+\.\d{5} +[+-]\d\.\de-\d\d", done.stdout)
+    machine = json.loads(CliRunner().invoke(app, [*asked, "--json"]).stdout)
+    assert [row["term"] for row in machine["energies"]] == list(TERMS)
+    assert len(machine["files"]) == 2
+
+
+# Rigid water, the other mixing rule ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_rigid_water_with_the_other_mixing_rule(tmp_path: Path, target: str) -> None:
+    """Na+ and Cl- in TIP3P as OpenMM makes it: Lorentz-Berthelot, H-H distances held too."""
+    from openmm import Vec3, app, unit
+
+    if target == "amber":
+        pytest.importorskip("parmed", reason="AMBER files need ParmEd")
+    field = app.ForceField("amber14/tip3p.xml")
+    modeller = app.Modeller(app.Topology(), [] * unit.nanometer)
+    box = Vec3(1.9, 1.9, 1.9) * unit.nanometer
+    modeller.addSolvent(field, boxSize=box, ionicStrength=0.3 * unit.molar)
+    choices = {"nonbondedCutoff": 0.8, "hydrogenMass": 3.0 * unit.dalton}
+    system, flexible = (
+        field.createSystem(
+            modeller.topology, nonbondedMethod=method, rigidWater=rigid, removeCMMotion=False,
+            **choices,
+        )
+        for method, rigid in ((app.PME, True), (app.NoCutoff, False))
+    )  # fmt: skip
+    blueprint = read_blueprint(
+        system,
+        flexible,
+        modeller.topology,
+        np.array(modeller.positions.value_in_unit(unit.angstrom)),
+        edge=19.0,
+        names=[residue.name for residue in modeller.topology.residues()],
+        mixing="lorentz-berthelot",
+        scale_14=(0.8333333333333334, 0.5),
+    )
+    assert len(blueprint.rigid) == 3 * len(blueprint.angles) == 1.5 * len(blueprint.bonds)
+    for name, text in WRITERS[target](blueprint, "water").items():
+        (tmp_path / name).write_text(text)
+    back = read_back(target, tmp_path, "water", blueprint.cutoff)
+    rows = compare_energies(blueprint, make_reference(system, blueprint), back)
+    for row in rows:
+        assert abs(row.difference) < 1e-6 * abs(row.here) + 2e-4, row
+    assert {"Na", "Cl"} <= set(blueprint.elements)
+    if target == "gromacs":
+        text = (tmp_path / "water.top").read_text()
+        assert re.search(r"\[ settles \]\n1 1 0\.09572\S* 0\.15139", text)
 
 
 # What cannot be -----------------------------------------------------------------------------
