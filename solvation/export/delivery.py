@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from solvation.errors import ForceFieldError, WorkspaceError
 from solvation.export.amber import write_amber
-from solvation.export.blueprint import Blueprint, read_blueprint
+from solvation.export.blueprint import Blueprint
 from solvation.export.comparison import EnergyRow, compare_energies, make_reference, read_back
+from solvation.export.extraction import read_blueprint
 from solvation.export.gromacs import write_gromacs
 from solvation.export.lammps import write_lammps
 from solvation.workspace import RunFolder, write_atomic

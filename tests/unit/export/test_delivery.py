@@ -15,12 +15,7 @@ import numpy as np
 import pytest
 
 from solvation.errors import ForceFieldError, WorkspaceError
-from solvation.export.blueprint import (
-    Blueprint,
-    find_exclusions,
-    read_blueprint,
-    restore_sigma,
-)
+from solvation.export.blueprint import Blueprint, find_exclusions
 from solvation.export.comparison import (
     TERMS,
     compare_energies,
@@ -30,6 +25,7 @@ from solvation.export.comparison import (
 )
 from solvation.export.delivery import TARGETS as WRITERS
 from solvation.export.delivery import export_run, open_blueprint
+from solvation.export.extraction import read_blueprint, restore_sigma
 from solvation.pipeline import run
 from solvation.recipe import parse_recipe
 
