@@ -12,6 +12,7 @@ from solvation.command.analyze import analyze_command
 from solvation.command.catalog import forcefields_command
 from solvation.command.compare import compare_command
 from solvation.command.new import new_command
+from solvation.command.export import export_command
 from solvation.command.outcome import say_line
 from solvation.command.parametrize import parametrize_command
 from solvation.command.show import show_command
@@ -49,6 +50,7 @@ app.command("systems")(systems_command)
 app.command("new")(new_command)
 app.command("forcefields")(forcefields_command)
 app.command("parametrize")(parametrize_command)
+app.command("export")(export_command)
 
 
 def main() -> None:

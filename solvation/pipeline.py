@@ -13,13 +13,8 @@ from solvation.experiment import find_experiment
 from solvation.inputs import hash_build, hash_simulation, hash_text, list_differences
 from solvation.job import Run, open_results
 from solvation.log import read_log
-from solvation.recipe import Recipe, load_recipe
-from solvation.results import (
-    load_results,
-    load_summary,
-    save_results,
-    save_summary,
-)
+from solvation.recipe import Recipe, load_recipe, set_replicas
+from solvation.results import load_results, load_summary, save_results, save_summary
 from solvation.workspace import RunFolder, collect_versions, open_run, write_atomic
 
 if TYPE_CHECKING:
@@ -44,6 +39,7 @@ def run(
     replicas: int | None = None,
     since: StageName = "build",
     until: StageName = "report",
+    allow_scripts: bool = False,
     command: str | None = None,
     progress: Listener | None = None,
 ) -> Run:
@@ -65,6 +61,8 @@ def run(
         The first stage to do; what comes before it must be there.
     until
         The last stage to do.
+    allow_scripts
+        Whether a force field may run Python code while a box is built.
     command
         What the user typed, for the manifest.
     progress
@@ -92,19 +90,23 @@ def run(
     chosen = names[names.index(since) : names.index(until) + 1]
     loaded = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     if replicas is not None:
-        loaded = _set_replicas(loaded, replicas)
+        loaded = set_replicas(loaded, replicas)
     resolved = loaded.resolve(profile)
     if path is None:
         suffix = f"-{profile}" if profile not in (None, loaded.protocol.profile) else ""
         path = Path("runs") / f"{resolved.name}{suffix}"
-    plan = _check_before(resolved, platform=platform if "simulate" in chosen else None)
+    plan = _check_before(
+        resolved,
+        platform=platform if "simulate" in chosen else None,
+        allow_scripts=allow_scripts or "build" not in chosen,
+    )
     if since != "build" and not RunFolder(path=Path(path)).manifest.exists():
         raise WorkspaceError(f"{path} holds no run; start one with `solvation run`")
     folder = open_run(path)
     with folder.lock():
         _claim(folder, resolved, command=command, path=path)
         if "build" in chosen:
-            _build(folder, resolved, plan, progress)
+            _build(folder, resolved, plan, progress, allow_scripts=allow_scripts)
         if "simulate" in chosen:
             _simulate(folder, resolved, plan, platform, progress)
         if "analyze" in chosen:
@@ -195,13 +197,13 @@ def analyze_trajectory(
     return Run(folder=folder)
 
 
-def _check_before(recipe: Recipe, *, platform: str | None) -> Plan:
+def _check_before(recipe: Recipe, *, platform: str | None, allow_scripts: bool) -> Plan:
     """Find what is wrong with the input before a folder is made for it."""
     from solvation.build.box import check_recipe
     from solvation.simulate.engine import choose_platform
     from solvation.simulate.protocol import make_plan
 
-    check_recipe(recipe)
+    check_recipe(recipe, allow_scripts=allow_scripts)
     plan = make_plan(recipe)
     if platform is not None:
         choose_platform(platform)
@@ -233,7 +235,14 @@ def _claim(folder: RunFolder, recipe: Recipe, *, command: str | None, path: str 
     )
 
 
-def _build(folder: RunFolder, recipe: Recipe, plan: Plan, progress: Listener | None) -> None:
+def _build(
+    folder: RunFolder,
+    recipe: Recipe,
+    plan: Plan,
+    progress: Listener | None,
+    *,
+    allow_scripts: bool,
+) -> None:
     """Do the build stage for every start that is not built yet."""
     from solvation.build.box import build_box, load_audit
 
@@ -251,7 +260,7 @@ def _build(folder: RunFolder, recipe: Recipe, plan: Plan, progress: Listener | N
             )
         tell(progress, "build", number / len(starts), f"packing the {start} box")
         with folder.record_stage(f"build/{start}", inputs):
-            build_box(recipe, target, start=start)
+            build_box(recipe, target, start=start, allow_scripts=allow_scripts)
     audit = load_audit(folder.build(starts[0]))
     folder.update_manifest(
         model={
@@ -399,13 +408,6 @@ def _write_page(folder: RunFolder, *, recipe: Recipe | None, progress: Listener 
     tell(progress, "report", 1.0, str(folder.report))
 
 
-def _set_replicas(recipe: Recipe, number: int) -> Recipe:
-    """Change the number of replicas."""
-    from solvation.recipe import parse_recipe
-
-    data = recipe.to_dict()
-    data["protocol"] = {**data.get("protocol", {}), "replicas": number}
-    return parse_recipe(data, where=f"recipe {recipe.name}")
 
 
 def _describe(tick: Tick) -> str:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-__all__ = ["Recipe", "load_recipe", "parse_recipe"]
+__all__ = ["Recipe", "load_recipe", "parse_recipe", "set_replicas"]
 
 
 class Recipe(Table):
@@ -173,6 +173,13 @@ def load_recipe(source: str | Path, *, settings: Iterable[str] = ()) -> Recipe:
         beside = path.resolve().parent
         model["species"] = [str((beside / str(f)).resolve()) for f in model["species"]]
     return parse_recipe(data, where=str(source))
+
+
+def set_replicas(recipe: Recipe, number: int) -> Recipe:
+    """Change the number of replicas."""
+    data = recipe.to_dict()
+    data["protocol"] = {**data.get("protocol", {}), "replicas": number}
+    return parse_recipe(data, where=f"recipe {recipe.name}")
 
 
 def parse_recipe(data: Mapping[str, Any], *, where: str = "recipe") -> Recipe:

@@ -45,7 +45,7 @@ def choose_charge_scale(recipe: Recipe) -> float:
     return float(recipe.model.charge_scale)
 
 
-def check_recipe(recipe: Recipe) -> None:
+def check_recipe(recipe: Recipe, *, allow_scripts: bool = False) -> None:
     """Find out, before anything is written, whether a resolved recipe can be built.
 
     Raises
@@ -54,13 +54,15 @@ def check_recipe(recipe: Recipe) -> None:
         What is wrong.
     """
     composition = compose(recipe)
-    forcefield = load_model(recipe)
+    forcefield = load_model(recipe, allow_scripts=allow_scripts)
     check_coverage(forcefield, tuple(composition.counts))
     choose_ions(forcefield, recipe.model.ions, composition.counts)
     choose_charge_scale(recipe)
 
 
-def build_box(recipe: Recipe, folder: Path, *, start: str) -> dict[str, Any]:
+def build_box(
+    recipe: Recipe, folder: Path, *, start: str, allow_scripts: bool = False
+) -> dict[str, Any]:
     """Build one box and write it.
 
     Parameters
@@ -71,6 +73,8 @@ def build_box(recipe: Recipe, folder: Path, *, start: str) -> dict[str, Any]:
         Gets ``topology.pdb``, ``system.xml``, ``state.xml`` and ``audit.json``.
     start
         ``"separated"``, ``"contact"`` or ``"random"``.
+    allow_scripts
+        Whether the force field may run Python.
 
     Returns
     -------
@@ -84,7 +88,7 @@ def build_box(recipe: Recipe, folder: Path, *, start: str) -> dict[str, Any]:
     """
     composition = compose(recipe)
     species = {name: find_species(name) for name in composition.counts}
-    forcefield = load_model(recipe)
+    forcefield = load_model(recipe, allow_scripts=allow_scripts)
     check_coverage(forcefield, tuple(species))
     scale = choose_charge_scale(recipe)
     seeds = np.random.SeedSequence([recipe.protocol.seed, _STARTS.index(start)]).generate_state(1)

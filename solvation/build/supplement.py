@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 __all__ = ["load_model", "supplement_forcefield"]
 
 
-def load_model(recipe: Recipe) -> ForceField:
+def load_model(recipe: Recipe, *, allow_scripts: bool = False) -> ForceField:
     """Load ``model.forcefield`` with every folder of ``model.species``."""
-    return supplement_forcefield(load_forcefield(recipe.model.forcefield), recipe.model.species)
+    base = load_forcefield(recipe.model.forcefield, allow_scripts=allow_scripts)
+    return supplement_forcefield(base, recipe.model.species, allow_scripts=allow_scripts)
 
 
-def supplement_forcefield(base: ForceField, folders: Iterable[str | Path]) -> ForceField:
+def supplement_forcefield(
+    base: ForceField, folders: Iterable[str | Path], *, allow_scripts: bool = False
+) -> ForceField:
     """Add the species of folders to a force field; theirs replace equal names of its own.
 
     Raises
@@ -34,7 +37,7 @@ def supplement_forcefield(base: ForceField, folders: Iterable[str | Path]) -> Fo
     field = base
     for entry in folders:
         folder = Path(entry).expanduser().resolve()
-        card, files, scale_14 = load_card(folder)
+        card, files, scale_14 = load_card(folder, allow_scripts=allow_scripts)
         if card["mixing"] != base.mixing or scale_14 != base.scale_14:
             raise ForceFieldError(
                 f"{folder} is made for {card['mixing']} mixing and 1-4 factors {scale_14}, "

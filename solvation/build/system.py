@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from solvation.build.ionset import choose_ions
+from solvation.build.ionset import Induction, choose_induction, choose_ions
 from solvation.build.terms import (
+    add_induction,
     apply_geometric_mixing,
     assign_groups,
     drop_opposite_angles,
     scale_charges,
     set_lennard_jones,
 )
-from solvation.errors import AuditError, MissingParameterError
+from solvation.errors import AuditError, ForceFieldError, MissingParameterError
 from solvation.workspace import write_atomic
 
 if TYPE_CHECKING:
@@ -106,6 +107,11 @@ def make_system(
         raise MissingParameterError(
             f"force field {forcefield.name}: {str(error).splitlines()[0]}"
         ) from error
+    except Exception as error:  # of a script that the user has allowed
+        raise ForceFieldError(
+            f"force field {forcefield.name}: {type(error).__name__}: {str(error).splitlines()[0]}; "
+            "correct its script"
+        ) from error
     for residue, name in zip(waters, names, strict=True):
         residue.name = name
     octahedral = forcefield.card.get("octahedral", {})
@@ -133,6 +139,9 @@ def make_system(
         scale_charges(system, ionic, charge_scale)
     if forcefield.mixing == "geometric":
         apply_geometric_mixing(system)
+    induction = choose_induction(forcefield, recipe.model.ions, species, charge_scale=charge_scale)
+    if induction is not None:
+        add_induction(system, *_list_induction(topology, induction))
     assign_groups(system)
     return Prepared(
         system=system,
@@ -141,6 +150,37 @@ def make_system(
         edge=packed.edge,
         charge_scale=charge_scale,
     )
+
+
+def _list_induction(
+    topology: app.Topology, induction: Induction
+) -> tuple[list[float], list[float]]:
+    """List the strength (kJ/mol nm) and polarizability (nm3) of every atom.
+
+    Raises
+    ------
+    MissingParameterError
+        If an element with that many bonds has no polarizability.
+    """
+    n_bonds = [0] * topology.getNumAtoms()
+    for bond in topology.bonds():
+        for atom in bond:
+            n_bonds[atom.index] += 1
+    strengths, polarizabilities = [], []
+    for residue in topology.residues():
+        water = sorted(atom.element.symbol for atom in residue.atoms()) == ["H", "H", "O"]
+        for atom in residue.atoms():
+            symbol = atom.element.symbol
+            key = f"water_{symbol}" if water else f"{symbol}{n_bonds[atom.index]}"
+            if key not in induction.polarizabilities:
+                raise MissingParameterError(
+                    f"the 12-6-4 ions need a polarizability of {atom.name} in {residue.name} "
+                    f"({symbol} with {n_bonds[atom.index]} bonds), which the card does not have; "
+                    "choose another model.ions"
+                )
+            polarizabilities.append(induction.polarizabilities[key])
+            strengths.append(induction.c4.get(residue.name, 0.0) / induction.water)
+    return strengths, polarizabilities
 
 
 def isolate_molecule(molecule: Molecule, xml: Path) -> openmm.System:

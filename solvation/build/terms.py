@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TERMS",
+    "add_induction",
     "apply_geometric_mixing",
     "assign_groups",
     "drop_opposite_angles",
@@ -43,6 +44,9 @@ TERMS = (
     "dispersion",
 )
 """Names of the force groups, in the order of their numbers."""
+
+INDUCTION = "induction"
+"""Name of the group after those, in systems with a 12-6-4 set of ions."""
 
 _REPULSION_SIGMA = 10.0
 """nm; here the r^-6 half of a Lennard-Jones term vanishes."""
@@ -196,6 +200,50 @@ def drop_opposite_angles(
     system.addForce(made)
 
 
+def add_induction(
+    system: openmm.System, strengths: Sequence[float], polarizabilities: Sequence[float]
+) -> None:
+    r"""Add the r^-4 term of 12-6-4 ions, in place.
+
+    .. math:: U_{ij} = -(k_i \alpha_j + k_j \alpha_i)/r^4, \qquad k = C_4/\alpha_\text{water}
+
+    (P. Li, K. M. Merz, J. Chem. Theory Comput. 2014, 10, 289; 10.1021/ct400751u, from memory). It
+    is cut off like the rest, without a correction for what lies beyond, as where it was fitted.
+
+    Parameters
+    ----------
+    system
+        With a ``NonbondedForce``, whose cutoff and exclusions are taken.
+    strengths
+        k of every atom in kJ/mol nm; zero but for the ions, shape ``(n_atoms,)``.
+    polarizabilities
+        nm3, shape ``(n_atoms,)``.
+    """
+    import openmm
+
+    source = next(f for f in system.getForces() if isinstance(f, openmm.NonbondedForce))
+    force = openmm.CustomNonbondedForce("-(k1*alpha2+k2*alpha1)/r^4")
+    force.setName("Induction")
+    for parameter in ("k", "alpha"):
+        force.addPerParticleParameter(parameter)
+    for row in zip(strengths, polarizabilities, strict=True):
+        force.addParticle(row)
+    for index in range(source.getNumExceptions()):
+        force.addExclusion(*source.getExceptionParameters(index)[:2])
+    force.addInteractionGroup(
+        [index for index, k in enumerate(strengths) if k],
+        [index for index, alpha in enumerate(polarizabilities) if alpha],
+    )
+    force.setNonbondedMethod(
+        openmm.CustomNonbondedForce.CutoffPeriodic
+        if source.usesPeriodicBoundaryConditions()
+        else openmm.CustomNonbondedForce.NoCutoff
+    )
+    force.setCutoffDistance(source.getCutoffDistance())
+    force.setUseLongRangeCorrection(False)
+    system.addForce(force)
+
+
 def assign_groups(system: openmm.System) -> None:
     """Give every energy term its own force group, in place; the order is `TERMS`."""
     import openmm
@@ -213,18 +261,21 @@ def assign_groups(system: openmm.System) -> None:
                 force.setForceGroup(TERMS.index("coulomb_repulsion"))
                 force.setReciprocalSpaceForceGroup(TERMS.index("coulomb_reciprocal"))
             continue
+        if force.getName() == "Induction":
+            force.setForceGroup(len(TERMS))
         for kind, group in groups:
             if isinstance(force, kind):
                 force.setForceGroup(group)
 
 
 def read_energies(context: openmm.Context) -> dict[str, float]:
-    """Energy of every term, kJ/mol."""
+    """Energy of every term, kJ/mol; ``induction`` too if there is such a force."""
     from openmm import unit
 
+    induced = any(f.getName() == "Induction" for f in context.getSystem().getForces())
     return {
         name: context.getState(getEnergy=True, groups=1 << group)
         .getPotentialEnergy()
         .value_in_unit(unit.kilojoule_per_mole)
-        for group, name in enumerate(TERMS)
+        for group, name in enumerate((*TERMS, INDUCTION) if induced else TERMS)
     }

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from solvation.command.choice import JsonOption
+from solvation.command.choice import AllowScriptsOption, JsonOption
 from solvation.command.outcome import guard_errors
 from solvation.display import show_forcefield, show_table
 
@@ -16,6 +16,7 @@ __all__ = ["forcefields_command"]
 
 def forcefields_command(
     name: Annotated[str | None, typer.Argument(help="Print this one.", metavar="NAME")] = None,
+    allow_scripts: AllowScriptsOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """List force fields, or which species one covers, with sources."""
@@ -24,7 +25,9 @@ def forcefields_command(
         from solvation.library import list_forcefields
 
         if name is None:
-            fields = [load_forcefield(item) for item in list_forcefields()]
+            fields = [
+                load_forcefield(item, allow_scripts=allow_scripts) for item in list_forcefields()
+            ]
             if as_json:
                 rows = [
                     {"name": f.name, "title": f.title, "coverage": list(f.coverage)} for f in fields
@@ -36,7 +39,7 @@ def forcefields_command(
                 [(f.name, f.title, " ".join(f.coverage)) for f in fields],
             )
             return
-        field = load_forcefield(name)
+        field = load_forcefield(name, allow_scripts=allow_scripts)
         if as_json:
             print(json.dumps(field.card, indent=1, default=str))
             return

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "AllowScriptsOption",
     "JsonOption",
     "OutputOption",
     "PlatformOption",
@@ -69,6 +70,12 @@ SetOption = Annotated[
         "--set",
         help="Change one key of the recipe, e.g. box.cations=24 or protocol.seed=7.",
         metavar="KEY=VALUE",
+    ),
+]
+AllowScriptsOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-scripts", help="Let the force field's files run Python code; read them first."
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print machine-readable output.")]

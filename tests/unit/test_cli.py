@@ -66,7 +66,17 @@ def asked(monkeypatch: pytest.MonkeyPatch, finished: RunFolder) -> list[dict]:
     return calls
 
 
-COMMANDS = ("run", "build", "simulate", "analyze", "report", "show", "systems", "forcefields")
+COMMANDS = (
+    "run",
+    "build",
+    "simulate",
+    "analyze",
+    "report",
+    "show",
+    "systems",
+    "forcefields",
+    "export",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -250,3 +260,19 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait() == 0
+
+
+# Export -------------------------------------------------------------------------------------
+
+
+def test_export_asks_for_a_program_and_a_box(call: Call, finished: RunFolder) -> None:
+    code, _, err = call("export", str(finished.path), "--to", "namd")
+    assert code == 2
+    assert "gromacs" in err
+    code, _, err = call("export", str(finished.path), "--to", "gromacs")
+    assert code == 2
+    assert err.count("\n") == 1
+    finished.update_manifest(name="x")
+    code, _, err = call("export", str(finished.path), "--to", "gromacs", "--set", "seed=1")
+    assert code == 2
+    assert "--set goes with a recipe" in err

@@ -115,5 +115,5 @@ def test_other_conventions_do_not_mix(folder, old, new):
 def test_code_in_the_xml_is_refused(folder):
     recipe = load_recipe(folder.parent / "recipe.toml")
     (folder / "HAL.xml").write_text(XML.replace("</ForceField>", "<Script>1</Script></ForceField>"))
-    with pytest.raises(ForceFieldError, match="can run code"):
+    with pytest.raises(ForceFieldError, match="runs Python code"):
         supplement_forcefield(load_forcefield("opls-clp"), recipe.model.species)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from solvation.build.box import check_recipe
 from solvation.build.forcefield import ForceField, check_coverage, load_forcefield
 from solvation.build.molecule import embed_molecule
 from solvation.build.terms import drop_opposite_angles
@@ -21,6 +22,8 @@ from solvation.library import (
     list_forcefields,
     openmm_forcefield_directory,
 )
+from solvation.pipeline import run
+from solvation.recipe import parse_recipe
 
 from .energy_by_hand import Molecule
 
@@ -237,9 +240,9 @@ def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("</ForceField>", "<Script>x = 1</Script></ForceField>", "<Script>, which can run code"),
+        ("</ForceField>", "<Script>x = 1</Script></ForceField>", "<Script>, which runs Python"),
         (" <Residues>", "<InitializationScript/><Residues>", "<InitializationScript>, which"),
-        (" <Residues>", '<Include file="x.xml"/><Residues>', "<Include>, which can run"),
+        (" <Residues>", '<Include file="x.xml"/><Residues>', "<Include>, which loads another"),
         ("<!-- What", "<!DOCTYPE x [<!ENTITY a 'b'>]><!-- What", "has a DOCTYPE"),
         ("</ForceField>", "", "cannot be read: .*; correct it"),
         ('coulomb14scale="0.5"', 'coulomb14scale="0.8333"', "not those of the card"),
@@ -256,6 +259,34 @@ def test_a_bad_or_unsafe_xml_is_refused(copied: Path, old: str, new: str, messag
     file.write_text(text.replace(old, new, 1))
     with pytest.raises(ForceFieldError, match=message) as caught:
         load_forcefield("opls-clp")
+    assert "\n" not in str(caught.value)
+
+
+def test_allowed_scripts_run_when_a_box_is_built(copied: Path, tmp_path: Path) -> None:
+    """Allowed by the caller and by nothing else; what they add is in the System."""
+    file = copied / "common.xml"
+    script = 'import openmm; sys.addForce(openmm.CustomExternalForce("0"))'
+    text = file.read_text()
+    file.write_text(text.replace("</ForceField>", f"<Script>{script}</Script></ForceField>"))
+    recipe = parse_recipe(
+        {
+            "name": "scripted",
+            "solvent": [{"name": "DME"}],
+            "model": {"cutoff": "6 angstrom"},
+            "box": {"atoms": 300},
+            "protocol": {"profile": "quick"},
+        }
+    ).resolve()
+    for refused in (lambda: check_recipe(recipe), lambda: run(recipe, tmp_path / "run")):
+        with pytest.raises(ForceFieldError, match="read it and say --allow-scripts"):
+            refused()
+    assert not (tmp_path / "run").exists()
+    run(recipe, tmp_path / "run", until="build", allow_scripts=True)
+    (system,) = (tmp_path / "run").glob("build/*/system.xml")
+    assert "CustomExternalForce" in system.read_text()
+    file.write_text(text.replace("</ForceField>", "<Script>1/0</Script></ForceField>"))
+    with pytest.raises(ForceFieldError, match=r"ZeroDivisionError.*correct its script") as caught:
+        run(recipe, tmp_path / "other", until="build", allow_scripts=True)
     assert "\n" not in str(caught.value)
 
 
