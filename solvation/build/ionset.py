@@ -15,7 +15,7 @@ from solvation.errors import ForceFieldError, RecipeError
 if TYPE_CHECKING:
     from solvation.build.forcefield import ForceField
 
-__all__ = ["check_ions", "choose_ions", "convert_sigma", "list_ions"]
+__all__ = ["check_ions", "choose_ions", "convert_sigma", "keep_ions", "list_ions"]
 
 _WORDS = ("title", "cite", "doi", "mixing", "note", "scaled")
 """Keys of a set that are not ions."""
@@ -60,7 +60,8 @@ def choose_ions(
     -------
     dict
         Sigma (nm) and epsilon (kJ/mol) for the force field's own mixing rule, by ion; empty for
-        ``"default"``, whose numbers are in the XML.
+        ``"default"``, whose numbers are in the XML. A polarizable force field has its ions from
+        another one's XML, so there ``"default"`` is what its card says.
 
     Raises
     ------
@@ -80,7 +81,7 @@ def choose_ions(
             f'model.ions = "{name}" is no ion set of {forcefield.name}; choose one of '
             f"{', '.join(known)}"
         )
-    if name == "default":
+    if name == "default" and "drude" not in forcefield.card:
         return {}
     choosable = {ion for ions in known.values() for ion in ions}
     chosen = {}
@@ -92,12 +93,23 @@ def choose_ions(
             raise RecipeError(
                 f'model.ions = "{name}" has no {ion}; choose one of {", ".join(others)}'
             )
-        row = sets[name][ion]
+        rows = sets[sets[name][ion] if name == "default" else name]
+        row = rows[ion]
         sigma, epsilon = float(row["sigma"]), float(row["epsilon"])
-        if forcefield.mixing == "geometric" and sets[name]["mixing"] == "lorentz-berthelot":
+        if forcefield.mixing == "geometric" and rows["mixing"] == "lorentz-berthelot":
             sigma = convert_sigma(sigma, oxygen=forcefield.card["conversion"]["sigma_oxygen"])
         chosen[ion] = (sigma, epsilon)
     return chosen
+
+
+def keep_ions(sets: Mapping[str, Any], coverage: Iterable[str]) -> dict[str, Any]:
+    """Leave the ions that are not covered out of the sets of a card, and sets without any."""
+    covered = set(coverage)
+    kept = {
+        name: {key: row for key, row in rows.items() if key in _WORDS or key in covered}
+        for name, rows in sets.items()
+    }
+    return {name: rows for name, rows in kept.items() if _ions(rows)}
 
 
 def check_ions(card: Mapping[str, Any], place: str) -> None:

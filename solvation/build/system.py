@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from solvation.build.drude import add_damping, add_drudes, extend_positions, scale_fragments
 from solvation.build.ionset import choose_ions
+from solvation.build.polarization import read_polarization
 from solvation.build.terms import (
     apply_geometric_mixing,
     assign_groups,
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from solvation.library import Species
     from solvation.recipe import Recipe
 
-__all__ = ["Prepared", "isolate_molecule", "make_system", "save_prepared"]
+__all__ = ["Prepared", "finish_system", "isolate_molecule", "make_system", "save_prepared"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -44,7 +46,7 @@ class Prepared:
     """What a simulation starts from."""
 
     system: openmm.System
-    """Forces, masses, constraints, box."""
+    """Forces, masses, constraints, box; its Drude particles follow the atoms."""
     topology: app.Topology
     """Atoms, residues named like the species, bonds, box."""
     positions: NDArray[np.float64]
@@ -121,9 +123,7 @@ def make_system(
     ]
     if charge_scale != 1.0:
         scale_charges(system, ionic, charge_scale)
-    if forcefield.mixing == "geometric":
-        apply_geometric_mixing(system)
-    assign_groups(system)
+    finish_system(system, topology, forcefield)
     return Prepared(
         system=system,
         topology=topology,
@@ -131,6 +131,31 @@ def make_system(
         edge=packed.edge,
         charge_scale=charge_scale,
     )
+
+
+def finish_system(
+    system: openmm.System, topology: app.Topology, forcefield: ForceField
+) -> None:
+    """Mix Lennard-Jones terms by the force field's rule and add its induced dipoles, in place.
+
+    Parameters
+    ----------
+    system
+        As OpenMM made it from the XML, ions and charges set.
+    topology
+        Residues named like the species.
+    forcefield
+        Its card says what to do.
+    """
+    polarization = read_polarization(forcefield)
+    if polarization is not None:
+        scale_fragments(system, topology, polarization)
+    if forcefield.mixing == "geometric":
+        apply_geometric_mixing(system)
+    if polarization is not None:
+        add_drudes(system, topology, polarization, scale_14=forcefield.scale_14[0])
+        add_damping(system, topology, polarization)
+    assign_groups(system)
 
 
 def isolate_molecule(molecule: Molecule, xml: Path) -> openmm.System:
@@ -176,7 +201,7 @@ def save_prepared(prepared: Prepared, audit: Mapping[str, Any], folder: Path) ->
         openmm.VerletIntegrator(0.001),
         openmm.Platform.getPlatformByName("Reference"),
     )
-    context.setPositions(prepared.positions * unit.angstrom)
+    context.setPositions(extend_positions(prepared.system, prepared.positions) * unit.angstrom)
     state = context.getState(getPositions=True)
     write_atomic(folder / "state.xml", openmm.XmlSerializer.serialize(state))
     write_atomic(folder / "audit.json", json.dumps(audit, indent=1) + "\n")

@@ -41,6 +41,9 @@ TERMS = (
     "coulomb_repulsion",
     "coulomb_reciprocal",
     "dispersion",
+    "fragments",
+    "polarization",
+    "damping",
 )
 """Names of the force groups, in the order of their numbers."""
 
@@ -204,14 +207,20 @@ def assign_groups(system: openmm.System) -> None:
         (openmm.HarmonicBondForce, 0),
         (openmm.HarmonicAngleForce, 1),
         (openmm.PeriodicTorsionForce, 2),
+        (openmm.DrudeForce, TERMS.index("polarization")),
     ]
+    named = {
+        "Dispersion": "dispersion",
+        "Fragments": "fragments",
+        "Damping": "damping",
+    }
     for force in system.getForces():
+        if force.getName() in named:
+            force.setForceGroup(TERMS.index(named[force.getName()]))
+            continue
         if isinstance(force, openmm.NonbondedForce):
-            if force.getName() == "Dispersion":
-                force.setForceGroup(TERMS.index("dispersion"))
-            else:
-                force.setForceGroup(TERMS.index("coulomb_repulsion"))
-                force.setReciprocalSpaceForceGroup(TERMS.index("coulomb_reciprocal"))
+            force.setForceGroup(TERMS.index("coulomb_repulsion"))
+            force.setReciprocalSpaceForceGroup(TERMS.index("coulomb_reciprocal"))
             continue
         for kind, group in groups:
             if isinstance(force, kind):
@@ -219,12 +228,15 @@ def assign_groups(system: openmm.System) -> None:
 
 
 def read_energies(context: openmm.Context) -> dict[str, float]:
-    """Energy of every term, kJ/mol."""
+    """Energy of every term that the system has, kJ/mol."""
     from openmm import unit
 
+    present = {force.getForceGroup() for force in context.getSystem().getForces()}
+    always = TERMS.index("dispersion")
     return {
         name: context.getState(getEnergy=True, groups=1 << group)
         .getPotentialEnergy()
         .value_in_unit(unit.kilojoule_per_mole)
         for group, name in enumerate(TERMS)
+        if group <= always or group in present
     }

@@ -1,0 +1,111 @@
+"""Derive the epsilon factors of fragment pairs that CL&Pol does not list.
+
+The predictive scheme of Goloviznina et al. (J. Chem. Theory Comput. 2019, 15, 5858),
+
+    1 / k = 1 + 0.254952 r^2 (Q1^2/a1 + Q2^2/a2) + 0.106906 (m1^2/a1 + m2^2/a2),
+
+with their charges Q (e), dipoles m (D) and polarizabilities a (A^3), and the distance r (A) between
+the centres of mass in the dimer. Theirs came from quantum chemistry; where they give none it is
+taken here from the lowest of several GFN2-xTB minima. Prints a table; the pairs of which theirs
+are known come first, to show how good that is.
+
+    python fragments.py
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+from rdkit import Chem
+
+from solvation.build.molecule import embed_molecule
+from solvation.build.quantum import limit_threads, make_surface, relax
+from solvation.library import Species, find_species
+
+C, H, N, O, F, S, B, P = 1.016, 0.323, 1.698, 1.144, 0.625, 1.553, 0.578, 1.237
+FRAGMENTS = {
+    "dme": ("DME", 0, 1.2442, 4 * C + 10 * H + 2 * O),
+    "me2o": ("COC", 0, 1.2190, 2 * C + 6 * H + O),
+    "ntf2": ("TFSI", -1, 4.0070, 2 * C + N + 4 * O + 2 * S + 6 * F),
+    "fsi": ("FSI", -1, 0.4245, N + 4 * O + 2 * S + 2 * F),
+    "otf": ("OTf", -1, 4.1463, C + 3 * O + S + 3 * F),
+    "bf4": ("BF4", -1, 0.0, B + 4 * F),
+    "pf6": ("PF6", -1, 0.0, P + 6 * F),
+}
+"""Species, charge (e), dipole (D, fragment.ff), polarizability (A^3, alpha.ff, with hydrogens)."""
+PUBLISHED = {
+    ("dme", "dme"): (3.856, 0.89),
+    ("me2o", "me2o"): (3.976, 0.82),
+    ("dme", "fsi"): (4.583, 0.73),
+    ("me2o", "ntf2"): (4.519, 0.75),
+}
+"""r_COM (A) and k from SAPT, fragment.ff of 2024/11/08."""
+WANTED = [
+    ("dme", "ntf2"), ("dme", "otf"), ("dme", "bf4"), ("dme", "pf6"),
+    ("me2o", "fsi"), ("me2o", "otf"), ("me2o", "bf4"), ("me2o", "pf6"), ("dme", "me2o"),
+]  # fmt: skip
+STARTS = 3
+
+
+def predict(first: str, second: str, r: float) -> float:
+    """Factor k of a pair whose centres of mass are r apart."""
+    inverse = 1.0
+    for name in (first, second):
+        _, charge, dipole, alpha = FRAGMENTS[name]
+        inverse += (0.254952 * r**2 * charge**2 + 0.106906 * dipole**2) / alpha
+    return 1 / inverse
+
+
+def measure(first: str, second: str, rng: np.random.Generator) -> tuple[float, float]:
+    """Energy (kJ/mol) and distance of the centres of mass (A) of the lowest dimer found."""
+    found = []
+    table = Chem.GetPeriodicTable()
+    pair = [load(FRAGMENTS[name][0]) for name in (first, second)]
+    elements = [e for molecule in pair for e in molecule.elements]
+    numbers = [table.GetAtomicNumber(e) for e in elements]
+    masses = np.array([table.GetAtomicWeight(n) for n in numbers])
+    charge = sum(FRAGMENTS[name][1] for name in (first, second))
+    surface = make_surface("gfn2", numbers, charge)
+    cut = len(pair[0].elements)
+    for _ in range(STARTS):
+        one, other = (m.positions @ turn(rng).T for m in pair)
+        apart = 3.0
+        while np.linalg.norm(one[:, None] - other - [apart, 0, 0], axis=-1).min() < 2.6:
+            apart += 0.2
+        try:
+            shape, energy = relax(surface, elements, np.vstack([one, other + [apart, 0, 0]]))
+        except Exception as error:  # a start that does not converge is one start less
+            print(f"# {first}-{second}: {error}", file=sys.stderr)
+            continue
+        centres = [
+            np.average(shape[part], axis=0, weights=masses[part])
+            for part in (slice(0, cut), slice(cut, None))
+        ]
+        found.append((energy, float(np.linalg.norm(centres[0] - centres[1]))))
+    return min(found)
+
+
+def load(name: str):
+    """A molecule of the library, or of a SMILES."""
+    ether = Species(name="me2o", title="dimethyl ether", smiles="COC", charge=0)
+    species = ether if name == "COC" else find_species(name)
+    return embed_molecule(species, seed=1)
+
+
+def turn(rng: np.random.Generator) -> np.ndarray:
+    """A random rotation."""
+    q, r = np.linalg.qr(rng.normal(size=(3, 3)))
+    q *= np.sign(np.diag(r))
+    return q * np.sign(np.linalg.det(q))
+
+
+if __name__ == "__main__":
+    limit_threads()
+    generator = np.random.default_rng(2026)
+    print("pair            r_COM published   r_COM xTB   k SAPT   k predicted")
+    for pair in (*PUBLISHED, *WANTED):
+        r, k = PUBLISHED.get(pair, (None, None))
+        _, ours = measure(*pair, generator)
+        print(f"{'-'.join(pair):14s} {r or '-':>16} {ours:11.3f} {k or '-':>8} "
+              f"{predict(*pair, r or ours):12.3f}", flush=True)  # fmt: skip
