@@ -353,3 +353,26 @@ def test_settings_change_a_loaded_recipe() -> None:
 def test_an_unknown_recipe_names_the_nearest() -> None:
     with pytest.raises(RecipeError, match="did you mean mg-tfsi2-dme"):
         load_recipe("mg-tfsi-dme")
+
+
+def make_polarizable(**protocol: str) -> Recipe:
+    return parse_recipe(
+        {
+            "name": "polarizable",
+            "solvent": [{"name": "DME"}],
+            "model": {"forcefield": "clpol-drude"},
+            "protocol": {"profile": "quick", **protocol},
+        }
+    )
+
+
+def test_a_polarizable_model_has_its_own_time_step() -> None:
+    resolved = make_polarizable().resolve()
+    assert resolved.protocol.timestep == "1 fs"
+    assert resolved.protocol.hydrogen_mass == "1.008 u"
+    assert make_polarizable(timestep="0.5 fs").resolve().protocol.timestep == "0.5 fs"
+
+
+def test_a_polarizable_model_refuses_a_long_time_step() -> None:
+    with pytest.raises(RecipeError, match='too long for the induced dipoles.* "1 fs" or less'):
+        make_polarizable(timestep="2 fs").resolve()
