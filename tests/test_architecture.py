@@ -22,7 +22,13 @@ LONGER = {"cli.py": 570, "pipeline.py": 450, "library.py": 450}
 
 HOMES = {
     "rdkit": ("library.py", "build/"),
-    "openmm": ("build/system.py", "build/terms.py", "build/drude.py", "build/audit.py", "simulate/"),
+    "openmm": (
+        "build/system.py",
+        "build/terms.py",
+        "build/drude.py",
+        "build/audit.py",
+        "simulate/",
+    ),
     "MDAnalysis": ("analyze/scene.py",),
     "matplotlib": ("report/figures.py",),
     "dask": ("pipeline.py", "campaign.py"),

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import openmm
     from numpy.typing import NDArray
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from solvation.build.polarization import Polarization
 
-__all__ = ["COULOMB", "add_drudes", "add_damping", "extend_positions", "scale_fragments"]
+__all__ = ["COULOMB", "add_damping", "add_drudes", "extend_positions", "scale_fragments"]
 
 COULOMB = 138.93545764438198
 r""":math:`1/4\pi\epsilon_0`, kJ nm/mol/e2; the value that OpenMM computes with."""
@@ -68,9 +68,7 @@ def scale_fragments(
     share = table[main] / np.sqrt(table[main, main])
     rest = table - np.outer(share, share)
     (force,) = (f for f in system.getForces() if isinstance(f, openmm.NonbondedForce))
-    custom = openmm.CustomNonbondedForce(
-        "rest(kind1, kind2)*(a1*a2/r^12 - b1*b2/r^6)"
-    )
+    custom = openmm.CustomNonbondedForce("rest(kind1, kind2)*(a1*a2/r^12 - b1*b2/r^6)")
     custom.setName("Fragments")
     custom.addTabulatedFunction(
         "rest", openmm.Discrete2DFunction(len(kinds), len(kinds), rest.ravel(order="F").tolist())
@@ -90,7 +88,9 @@ def scale_fragments(
         factor = float(table[kind[i], kind[j]])
         force.setExceptionParameters(index, i, j, product, sigma, epsilon * factor)
     others = [
-        number for number in range(len(kinds)) if np.abs(np.delete(rest, main, 1)[number]).max(initial=0) > 1e-12
+        number
+        for number in range(len(kinds))
+        if np.abs(np.delete(rest, main, 1)[number]).max(initial=0) > 1e-12
     ]
     if not others:
         return
@@ -178,9 +178,7 @@ def add_drudes(
     system.addForce(drude)
 
 
-def add_damping(
-    system: openmm.System, topology: app.Topology, polarization: Polarization
-) -> None:
+def add_damping(system: openmm.System, topology: app.Topology, polarization: Polarization) -> None:
     r"""Smear the charges of small ions for the dipoles around them, in place.
 
     .. math:: U = -\frac{q\, p}{4\pi\epsilon_0 r}\, c\, e^{-br} \sum_{k=0}^{4} \frac{(br)^k}{k!}
@@ -220,9 +218,7 @@ def add_damping(
     system.addForce(custom)
 
 
-def extend_positions(
-    system: openmm.System, positions: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def extend_positions(system: openmm.System, positions: NDArray[np.float64]) -> NDArray[np.float64]:
     """Add the Drude particles of a system to positions of its atoms, each on its core."""
     import openmm
 

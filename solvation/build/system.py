@@ -133,9 +133,7 @@ def make_system(
     )
 
 
-def finish_system(
-    system: openmm.System, topology: app.Topology, forcefield: ForceField
-) -> None:
+def finish_system(system: openmm.System, topology: app.Topology, forcefield: ForceField) -> None:
     """Mix Lennard-Jones terms by the force field's rule and add its induced dipoles, in place.
 
     Parameters

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "DRUDE_TERMS",
     "TERMS",
     "apply_geometric_mixing",
     "assign_groups",
@@ -41,11 +42,10 @@ TERMS = (
     "coulomb_repulsion",
     "coulomb_reciprocal",
     "dispersion",
-    "fragments",
-    "polarization",
-    "damping",
 )
 """Names of the force groups, in the order of their numbers."""
+DRUDE_TERMS = ("fragments", "polarization", "damping")
+"""Those that a polarizable force field adds, numbered after `TERMS`."""
 
 _REPULSION_SIGMA = 10.0
 """nm; here the r^-6 half of a Lennard-Jones term vanishes."""
@@ -200,14 +200,15 @@ def drop_opposite_angles(
 
 
 def assign_groups(system: openmm.System) -> None:
-    """Give every energy term its own force group, in place; the order is `TERMS`."""
+    """Give every energy term its own force group, in place: `TERMS`, then `DRUDE_TERMS`."""
     import openmm
 
+    every = (*TERMS, *DRUDE_TERMS)
     groups: list[tuple[type[Any], int]] = [
         (openmm.HarmonicBondForce, 0),
         (openmm.HarmonicAngleForce, 1),
         (openmm.PeriodicTorsionForce, 2),
-        (openmm.DrudeForce, TERMS.index("polarization")),
+        (openmm.DrudeForce, every.index("polarization")),
     ]
     named = {
         "Dispersion": "dispersion",
@@ -216,7 +217,7 @@ def assign_groups(system: openmm.System) -> None:
     }
     for force in system.getForces():
         if force.getName() in named:
-            force.setForceGroup(TERMS.index(named[force.getName()]))
+            force.setForceGroup(every.index(named[force.getName()]))
             continue
         if isinstance(force, openmm.NonbondedForce):
             force.setForceGroup(TERMS.index("coulomb_repulsion"))
@@ -232,11 +233,10 @@ def read_energies(context: openmm.Context) -> dict[str, float]:
     from openmm import unit
 
     present = {force.getForceGroup() for force in context.getSystem().getForces()}
-    always = TERMS.index("dispersion")
     return {
         name: context.getState(getEnergy=True, groups=1 << group)
         .getPotentialEnergy()
         .value_in_unit(unit.kilojoule_per_mole)
-        for group, name in enumerate(TERMS)
-        if group <= always or group in present
+        for group, name in enumerate((*TERMS, *DRUDE_TERMS))
+        if name in TERMS or group in present
     }

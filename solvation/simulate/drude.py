@@ -59,7 +59,8 @@ def list_pairs(system: openmm.System) -> Pairs | None:
         return None
     both = np.array([force.getParticleParameters(k)[:2] for k in range(force.getNumParticles())])
     masses = [
-        system.getParticleMass(k).value_in_unit(unit.dalton) for k in range(system.getNumParticles())
+        system.getParticleMass(k).value_in_unit(unit.dalton)
+        for k in range(system.getNumParticles())
     ]
     return Pairs(drude=both[:, 0], core=both[:, 1], mass=np.array(masses))
 
@@ -99,9 +100,7 @@ def relax_drudes(context: openmm.Context, pairs: Pairs) -> None:
         if isinstance(frozen.getForce(index), openmm.MonteCarloBarostat):
             frozen.removeForce(index)
     state = context.getState(getPositions=True)
-    helper = openmm.Context(
-        frozen, openmm.VerletIntegrator(0.001), context.getPlatform()
-    )
+    helper = openmm.Context(frozen, openmm.VerletIntegrator(0.001), context.getPlatform())
     helper.setPeriodicBoxVectors(*state.getPeriodicBoxVectors())
     helper.setPositions(state.getPositions(asNumpy=True))
     tolerance = 1.0 * unit.kilojoule_per_mole / unit.nanometer
@@ -109,9 +108,7 @@ def relax_drudes(context: openmm.Context, pairs: Pairs) -> None:
     context.setPositions(helper.getState(getPositions=True).getPositions(asNumpy=True))
 
 
-def set_velocities(
-    context: openmm.Context, pairs: Pairs, temperature: float, *, seed: int
-) -> None:
+def set_velocities(context: openmm.Context, pairs: Pairs, temperature: float, *, seed: int) -> None:
     """Give the atoms velocities of a temperature (K), and every Drude particle its core's."""
     from openmm import unit
 

@@ -374,5 +374,5 @@ def test_a_polarizable_model_has_its_own_time_step() -> None:
 
 
 def test_a_polarizable_model_refuses_a_long_time_step() -> None:
-    with pytest.raises(RecipeError, match='too long for the induced dipoles.* "1 fs" or less'):
+    with pytest.raises(RecipeError, match=r'too long for the induced dipoles.* "1 fs" or less'):
         make_polarizable(timestep="2 fs").resolve()

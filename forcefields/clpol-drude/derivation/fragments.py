@@ -19,19 +19,20 @@ import sys
 import numpy as np
 from rdkit import Chem
 
-from solvation.build.molecule import embed_molecule
+from solvation.build.molecule import Molecule, embed_molecule
 from solvation.build.quantum import limit_threads, make_surface, relax
 from solvation.library import Species, find_species
 
-C, H, N, O, F, S, B, P = 1.016, 0.323, 1.698, 1.144, 0.625, 1.553, 0.578, 1.237
+A = {"C": 1.016, "H": 0.323, "N": 1.698, "O": 1.144, "F": 0.625, "S": 1.553, "B": 0.578, "P": 1.237}
+"""A^3 by element, alpha.ff of 2024/06/05."""
 FRAGMENTS = {
-    "dme": ("DME", 0, 1.2442, 4 * C + 10 * H + 2 * O),
-    "me2o": ("COC", 0, 1.2190, 2 * C + 6 * H + O),
-    "ntf2": ("TFSI", -1, 4.0070, 2 * C + N + 4 * O + 2 * S + 6 * F),
-    "fsi": ("FSI", -1, 0.4245, N + 4 * O + 2 * S + 2 * F),
-    "otf": ("OTf", -1, 4.1463, C + 3 * O + S + 3 * F),
-    "bf4": ("BF4", -1, 0.0, B + 4 * F),
-    "pf6": ("PF6", -1, 0.0, P + 6 * F),
+    "dme": ("DME", 0, 1.2442, 4 * A["C"] + 10 * A["H"] + 2 * A["O"]),
+    "me2o": ("COC", 0, 1.2190, 2 * A["C"] + 6 * A["H"] + A["O"]),
+    "ntf2": ("TFSI", -1, 4.0070, 2 * A["C"] + A["N"] + 4 * A["O"] + 2 * A["S"] + 6 * A["F"]),
+    "fsi": ("FSI", -1, 0.4245, A["N"] + 4 * A["O"] + 2 * A["S"] + 2 * A["F"]),
+    "otf": ("OTf", -1, 4.1463, A["C"] + 3 * A["O"] + A["S"] + 3 * A["F"]),
+    "bf4": ("BF4", -1, 0.0, A["B"] + 4 * A["F"]),
+    "pf6": ("PF6", -1, 0.0, A["P"] + 6 * A["F"]),
 }
 """Species, charge (e), dipole (D, fragment.ff), polarizability (A^3, alpha.ff, with hydrogens)."""
 PUBLISHED = {
@@ -74,10 +75,12 @@ def measure(first: str, second: str, rng: np.random.Generator) -> tuple[float, f
     for _ in range(STARTS):
         one, other = (m.positions @ turn(rng).T for m in pair)
         apart = 3.0
-        while np.linalg.norm(one[:, None] - other - [apart, 0, 0], axis=-1).min() < 2.6:
+        while np.linalg.norm(one[:, None] - other - np.array([apart, 0, 0]), axis=-1).min() < 2.6:
             apart += 0.2
         try:
-            shape, energy = relax(surface, elements, np.vstack([one, other + [apart, 0, 0]]))
+            shape, energy = relax(
+                surface, elements, np.vstack([one, other + np.array([apart, 0, 0])])
+            )
         except Exception as error:  # a start that does not converge is one start less
             print(f"# {first}-{second}: {error}", file=sys.stderr)
             continue
@@ -89,7 +92,7 @@ def measure(first: str, second: str, rng: np.random.Generator) -> tuple[float, f
     return min(found)
 
 
-def load(name: str):
+def load(name: str) -> Molecule:
     """A molecule of the library, or of a SMILES."""
     ether = Species(name="me2o", title="dimethyl ether", smiles="COC", charge=0)
     species = ether if name == "COC" else find_species(name)

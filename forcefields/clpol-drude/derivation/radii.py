@@ -41,9 +41,7 @@ SETS = [
 def make_complex(ion: str, seed: int) -> tuple[app.Topology, np.ndarray]:
     """Topology and packed positions (nm) of an ion in DME."""
     dme = find_species("DME")
-    cluster = embed_cluster(
-        find_species(ion), [(dme, pick_donors(dme))] * SHELLS[ion], seed=seed
-    )
+    cluster = embed_cluster(find_species(ion), [(dme, pick_donors(dme))] * SHELLS[ion], seed=seed)
     topology = app.Topology()
     chain = topology.addChain()
     for molecule in cluster.molecules:

@@ -89,9 +89,11 @@ class Box:
                 r = near(a, b)
                 whole = scale * qa * qb
                 if apart < 4:
-                    u = self.table["thole"] * r / (self.alpha[i] * self.alpha[j]) ** (1 / 6) if (
-                        self.alpha[i] * self.alpha[j]
-                    ) else 0.0
+                    u = (
+                        self.table["thole"] * r / (self.alpha[i] * self.alpha[j]) ** (1 / 6)
+                        if (self.alpha[i] * self.alpha[j])
+                        else 0.0
+                    )
                     screened = 1 - (1 + u / 2) * math.exp(-u)
                     whole += (screened - scale) * da * db
                 if edge:
@@ -123,9 +125,7 @@ class Box:
         return found
 
 
-def sum_ewald(
-    charges: Sequence[tuple[NDArray[np.float64], float, int]], edge: float
-) -> float:
+def sum_ewald(charges: Sequence[tuple[NDArray[np.float64], float, int]], edge: float) -> float:
     """Ewald sum over point charges in a cubic box, kJ/mol, direct space to the nearest image."""
     alpha, reach = 9.0 / edge, 14  # erfc(4.5) = 2e-10 at half the edge
     x = np.array([place for place, _, _ in charges])

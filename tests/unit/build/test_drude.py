@@ -95,9 +95,7 @@ def by_hand(forcefield: ForceField, shapes: list[Shape]) -> Box:
     return box
 
 
-def displace(
-    system: openmm.System, x: NDArray[np.float64], seed: int
-) -> NDArray[np.float64]:
+def displace(system: openmm.System, x: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     """Put Drude particles a few hundredths of an angstrom off their cores."""
     extended = extend_positions(system, x)
     noise = np.random.default_rng(seed).normal(scale=0.005, size=extended.shape)
@@ -136,9 +134,7 @@ def make_cluster(cation: str, anion: str, solvent: str) -> list[Shape]:
     [("Mg", "TFSI", "DME"), ("Ca", "OTf", "THF"), ("Li", "BF4", "DME"), ("Na", "PF6", "THF"),
      ("Mg", "FSI", "THF"), ("Ca", "BF4", "THF"), ("Li", "OTf", "DME"), ("Na", "PF6", "DME")],
 )  # fmt: skip
-def test_energy_of_clusters(
-    forcefield: ForceField, cation: str, anion: str, solvent: str
-) -> None:
+def test_energy_of_clusters(forcefield: ForceField, cation: str, anion: str, solvent: str) -> None:
     """Every pair of fragments, damping, and full interactions between molecules."""
     shapes = make_cluster(cation, anion, solvent)
     flat = np.concatenate([shape.positions for shape in shapes]) / 10

@@ -113,9 +113,7 @@ def test_temperatures_of_drawn_velocities() -> None:
     centre = random.normal(scale=(gas * 300 / whole) ** 0.5, size=(n, 3))
     inner = random.normal(scale=(gas * 2 / reduced) ** 0.5, size=(n, 3))
     v = np.concatenate([centre - light / whole * inner, centre + heavy / whole * inner])
-    pairs = Pairs(
-        drude=np.arange(n, 2 * n), core=np.arange(n), mass=np.repeat([heavy, light], n)
-    )
+    pairs = Pairs(drude=np.arange(n, 2 * n), core=np.arange(n), mass=np.repeat([heavy, light], n))
     warm, cold = measure_temperatures(v, pairs, 0)
     assert warm == pytest.approx(300, rel=0.02)
     assert cold == pytest.approx(2, rel=0.02)
