@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Polarization", "check_drude", "read_polarization"]
 
-_NUMBERS = ("force_constant", "mass", "thole", "hydrogen", "distance", "temperature")
+_NUMBERS = ("force_constant", "mass", "thole", "hydrogen")
 _KEYS = (*_NUMBERS, "alpha", "fragment", "factor", "damping")
 
 
@@ -62,7 +62,7 @@ def read_polarization(forcefield: ForceField) -> Polarization | None:
     if table is None:
         return None
     return Polarization(
-        **{key: float(table[key]) for key in _NUMBERS if key not in ("distance", "temperature")},
+        **{key: float(table[key]) for key in _NUMBERS},
         alpha=table["alpha"],
         fragment=table["fragment"],
         factor={frozenset(row["pair"]): float(row["k"]) for row in table["factor"]},
