@@ -11,6 +11,7 @@ from solvation.build.box import check_recipe, choose_charge_scale
 from solvation.build.forcefield import load_forcefield
 from solvation.build.ionset import choose_ions, list_ions
 from solvation.build.polarization import check_drude, read_polarization
+from solvation.build.supplement import supplement_forcefield
 from solvation.errors import ForceFieldError, RecipeError
 from solvation.polarizable import is_polarizable
 from solvation.recipe import Recipe, parse_recipe
@@ -92,3 +93,9 @@ def test_charges_are_full() -> None:
 def test_scaled_charges_are_refused() -> None:
     with pytest.raises(RecipeError, match=r"charge_scale = 0.8 with .* explicitly; leave it out"):
         check_recipe(make_recipe(charge_scale=0.8))
+
+
+def test_species_without_polarizabilities_are_refused() -> None:
+    folder = load_forcefield("opls-clp").folder
+    with pytest.raises(ForceFieldError, match=r"has no polarizabilities for DME, .* needs; use"):
+        supplement_forcefield(load_forcefield("clpol-drude"), [folder])
