@@ -83,6 +83,15 @@ def test_dipoles_come_after_all_atoms(context: openmm.Context) -> None:
     assert len(set(pairs.core.tolist())) == len(pairs.core)
 
 
+def test_the_barostat_moves_dipoles_with_their_molecules(context: openmm.Context) -> None:
+    """1 Mg, 2 BF4 and 12 DME, each with its Drude particles."""
+    molecules = context.getMolecules()
+    assert len(molecules) == 15
+    owner = {particle: k for k, molecule in enumerate(molecules) for particle in molecule}
+    pairs = pairs_of(context)
+    assert [owner[k] for k in pairs.drude.tolist()] == [owner[k] for k in pairs.core.tolist()]
+
+
 def test_relaxing_dipoles_moves_no_atom(context: openmm.Context) -> None:
     pairs = pairs_of(context)
     before, high = read(context), energy(context)
