@@ -11,8 +11,8 @@ import typer
 from solvation.command.analyze import analyze_command
 from solvation.command.catalog import forcefields_command
 from solvation.command.compare import compare_command
-from solvation.command.new import new_command
 from solvation.command.export import export_command
+from solvation.command.new import new_command
 from solvation.command.outcome import say_line
 from solvation.command.parametrize import parametrize_command
 from solvation.command.show import show_command

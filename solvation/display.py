@@ -35,11 +35,14 @@ def show_forcefield(field: ForceField) -> None:
     console = _console()
     console.print(f"{field.name}: {field.title}\n")
     console.print(f"mixing {field.mixing}; licence {field.licence}\n")
-    blocks = {item: row for row in field.card["block"] for item in row.get("species", ())}
+    blocks: dict[str, list[str]] = {}
+    for row in field.card["block"]:
+        for item in row.get("species", ()):
+            source = f"{row.get('cite', '')} [{row.get('doi', 'no DOI')}]"
+            blocks.setdefault(item, []).append(source)
     sources = []
     for item in field.coverage:
-        species, block = find_species(item), blocks[item]
-        source = f"{block.get('cite', '')} [{block.get('doi', 'no DOI')}]"
+        species, source = find_species(item), "; ".join(blocks[item])
         sources.append((species.name, f"{species.charge:+d}", species.title, source))
     show_table(("species", "charge", "what", "source"), sources)
     if sets := field.card.get("ions"):

@@ -408,8 +408,6 @@ def _write_page(folder: RunFolder, *, recipe: Recipe | None, progress: Listener 
     tell(progress, "report", 1.0, str(folder.report))
 
 
-
-
 def _describe(tick: Tick) -> str:
     """Put a tick in words."""
     left = (

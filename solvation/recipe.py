@@ -20,7 +20,8 @@ from solvation.errors import RecipeError
 from solvation.extension import add_species
 from solvation.layers import apply_setting, flatten, read_layers
 from solvation.library import find_system
-from solvation.profile import PROFILES
+from solvation.polarizable import is_polarizable
+from solvation.profile import POLARIZABLE, PROFILES
 from solvation.section import (
     Additive,
     Box,
@@ -107,7 +108,8 @@ class Recipe(Table):
         Raises
         ------
         RecipeError
-            If the profile is not known, or the recipe says that something is missing.
+            If the profile is not known, the recipe says that something is missing, or a time step
+            is too long for the force field.
         """
         if self.missing is not None:
             raise RecipeError(f"{self.name} cannot be run: {self.missing.reason}")
@@ -116,11 +118,20 @@ class Recipe(Table):
             raise RecipeError(f'profile "{name}" is not known; choose one of {", ".join(PROFILES)}')
         data = self.to_dict()
         defaults = dict(PROFILES[name])
+        if is_polarizable(self.model.forcefield):
+            defaults |= POLARIZABLE
         cations, atoms = defaults.pop("cations"), defaults.pop("atoms")
         data["protocol"] = {**defaults, **data.get("protocol", {}), "profile": name}
         if not data.get("box"):
             data["box"] = {"cations": cations} if self.salt else {"atoms": atoms}
-        return parse_recipe(data, where=f"recipe {self.name}")
+        resolved = parse_recipe(data, where=f"recipe {self.name}")
+        timestep = resolved.protocol.timestep
+        if is_polarizable(self.model.forcefield) and timestep and timestep.magnitude > 0.001:
+            raise RecipeError(
+                f"protocol.timestep = {timestep} is too long for the induced dipoles of force "
+                f'field {self.model.forcefield}; leave it out or make it "1 fs" or less'
+            )
+        return resolved
 
     def to_dict(self) -> dict[str, Any]:
         """Write the recipe as plain data, without what was left out."""

@@ -22,7 +22,14 @@ LONGER = {"pipeline.py": 450, "library.py": 450}
 
 HOMES = {
     "rdkit": ("library.py", "build/"),
-    "openmm": ("build/system.py", "build/terms.py", "build/audit.py", "export/", "simulate/"),
+    "openmm": (
+        "build/system.py",
+        "build/terms.py",
+        "build/drude.py",
+        "build/audit.py",
+        "export/",
+        "simulate/",
+    ),
     "parmed": ("export/amber.py",),
     "MDAnalysis": ("analyze/scene.py",),
     "matplotlib": ("report/figures.py", "report/chart.py", "report/panel.py"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.spatial import cKDTree
 
+from solvation.build.drude import extend_positions
 from solvation.build.terms import read_energies
 from solvation.errors import AuditError
 
@@ -34,7 +35,7 @@ def audit_system(prepared: Prepared) -> dict[str, Any]:
     -------
     dict
         ``charge`` (e), ``closest`` (Å, between molecules), ``energies`` by term (kJ/mol),
-        ``n_atoms``, ``n_constraints``, ``residues``, ``charge_scale``, ``edge`` (Å).
+        ``n_atoms``, ``n_drudes``, ``n_constraints``, ``residues``, ``charge_scale``, ``edge`` (Å).
 
     Raises
     ------
@@ -61,7 +62,7 @@ def audit_system(prepared: Prepared) -> dict[str, Any]:
         openmm.VerletIntegrator(0.001),
         openmm.Platform.getPlatformByName("Reference"),
     )
-    context.setPositions(prepared.positions * unit.angstrom)
+    context.setPositions(extend_positions(prepared.system, prepared.positions) * unit.angstrom)
     energies = read_energies(context)
     for name, energy in energies.items():
         if not math.isfinite(energy):
@@ -72,7 +73,8 @@ def audit_system(prepared: Prepared) -> dict[str, Any]:
     for residue in prepared.topology.residues():
         counts[residue.name] = counts.get(residue.name, 0) + 1
     return {
-        "n_atoms": prepared.system.getNumParticles(),
+        "n_atoms": prepared.topology.getNumAtoms(),
+        "n_drudes": prepared.system.getNumParticles() - prepared.topology.getNumAtoms(),
         "n_constraints": prepared.system.getNumConstraints(),
         "residues": counts,
         "edge": round(prepared.edge, 4),

@@ -18,7 +18,8 @@ from typing import Any
 from xml.etree import ElementTree
 from xml.parsers import expat
 
-from solvation.build.ionset import check_ions
+from solvation.build.ionset import check_ions, keep_ions
+from solvation.build.polarization import check_drude
 from solvation.build.template import check_terms
 from solvation.errors import ForceFieldError, MissingParameterError, RecipeError
 from solvation.library import find_forcefield, find_species
@@ -45,6 +46,7 @@ _OPTIONAL = (
     "left_out",
     "failings",
     "validation",
+    "drude",
 )
 _MERGED = ("octahedral", "ions", "polarizability", "left_out", "failings")
 """Tables of a card that are laid over those of the card it extends, key by key."""
@@ -135,7 +137,7 @@ def load_card(
     files = _find_files(card, folder)
     scale_14 = (card["scale_14"]["coulomb"], card["scale_14"]["lj"])
     roots = {file: _read_xml(file, allow_scripts) for file in files}
-    _check_xml(roots, scale_14, card["coverage"], card.get("octahedral", {}))
+    _check_xml(roots, scale_14, card)
     check_terms(list(roots.values()), ", ".join(map(str, files)))
     return card, files, scale_14
 
@@ -188,6 +190,8 @@ def _read_layers(file: Path, above: tuple[str, ...] = ()) -> dict[str, Any]:
     for key in _MERGED:
         if key in base and key in card:
             merged[key] = {**base[key], **card[key]}
+    if "ions" in merged and "coverage" in card:
+        merged["ions"] = keep_ions(merged["ions"], card["coverage"])
     blocks = {
         block.get("name"): block for block in (*base.get("block", ()), *card.get("block", ()))
     }
@@ -224,6 +228,7 @@ def _read_card(file: Path) -> dict[str, Any]:
     if uncited := [name for name in card["coverage"] if name not in cited]:
         raise ForceFieldError(f"{file}: no [[block]] says where {uncited[0]} comes from; add it")
     check_ions(card, str(file))
+    check_drude(card, str(file))
     return card
 
 
@@ -274,17 +279,19 @@ def _read_xml(file: Path, allow_scripts: bool) -> ElementTree.Element:
 def _check_xml(
     roots: Mapping[Path, ElementTree.Element],
     scale_14: tuple[float, float],
-    coverage: Iterable[str],
-    octahedral: Mapping[str, str],
+    card: Mapping[str, Any],
 ) -> None:
     files = ", ".join(str(file) for file in roots)
     residues = [
         residue.get("name") for root in roots.values() for residue in root.iterfind("Residues/*")
     ]
-    if differing := sorted(set(residues) ^ set(coverage), key=str):
+    coverage = set(card["coverage"])
+    # Not every species of the files it builds on has polarizabilities.
+    spare = set(residues) - coverage if "drude" in card else set()
+    if differing := sorted(set(residues) - spare ^ coverage, key=str):
         where = "XML but not in the card" if differing[0] in residues else "card but not in the XML"
         raise ForceFieldError(f"{files}: {differing[0]} is in the {where}; make them agree")
-    for name, centre in octahedral.items():
+    for name, centre in card.get("octahedral", {}).items():
         path = f"Residues/Residue[@name='{name}']/Atom[@name='{centre}']"
         if not any(root.find(path) is not None for root in roots.values()):
             raise ForceFieldError(f"{files}: [octahedral] {name} has no atom {centre}; correct it")

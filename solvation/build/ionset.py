@@ -23,6 +23,7 @@ __all__ = [
     "choose_induction",
     "choose_ions",
     "convert_sigma",
+    "keep_ions",
     "list_ions",
 ]
 
@@ -82,7 +83,8 @@ def choose_ions(
     -------
     dict
         Sigma (nm) and epsilon (kJ/mol) for the force field's own mixing rule, by ion; empty for
-        ``"default"``, whose numbers are in the XML.
+        ``"default"``, whose numbers are in the XML. A polarizable force field has its ions from
+        another one's XML, so there ``"default"`` is what its card says.
 
     Raises
     ------
@@ -102,7 +104,7 @@ def choose_ions(
             f'model.ions = "{name}" is no ion set of {forcefield.name}; choose one of '
             f"{', '.join(known)}"
         )
-    if name == "default":
+    if name == "default" and "drude" not in forcefield.card:
         return {}
     choosable = {ion for ions in known.values() for ion in ions}
     chosen = {}
@@ -114,9 +116,10 @@ def choose_ions(
             raise RecipeError(
                 f'model.ions = "{name}" has no {ion}; choose one of {", ".join(others)}'
             )
-        row = sets[name][ion]
+        rows = sets[sets[name][ion] if name == "default" else name]
+        row = rows[ion]
         sigma, epsilon = float(row["sigma"]), float(row["epsilon"])
-        if forcefield.mixing == "geometric" and sets[name]["mixing"] == "lorentz-berthelot":
+        if forcefield.mixing == "geometric" and rows["mixing"] == "lorentz-berthelot":
             sigma = convert_sigma(sigma, oxygen=forcefield.card["conversion"]["sigma_oxygen"])
         chosen[ion] = (sigma, epsilon)
     return chosen
@@ -145,6 +148,16 @@ def choose_induction(
         water=rows["water_polarizability"] * 1e-3,
         polarizabilities={key: a * 1e-3 for key, a in table.items() if key != "source"},
     )
+
+
+def keep_ions(sets: Mapping[str, Any], coverage: Iterable[str]) -> dict[str, Any]:
+    """Leave the ions that are not covered out of the sets of a card, and sets without any."""
+    covered = set(coverage)
+    kept = {
+        name: {key: row for key, row in rows.items() if key in _WORDS or key in covered}
+        for name, rows in sets.items()
+    }
+    return {name: rows for name, rows in kept.items() if _ions(rows)}
 
 
 def check_ions(card: Mapping[str, Any], place: str) -> None:

@@ -32,12 +32,18 @@ def supplement_forcefield(
     Raises
     ------
     ForceFieldError
-        If a folder is broken, or has another mixing rule or other 1-4 factors.
+        If a folder is broken, has another mixing rule or other 1-4 factors, or the force field is
+        polarizable, which a folder's species are not.
     """
     field = base
     for entry in folders:
         folder = Path(entry).expanduser().resolve()
         card, files, scale_14 = load_card(folder, allow_scripts=allow_scripts)
+        if "drude" in base.card:
+            raise ForceFieldError(
+                f"{folder} has no polarizabilities for {', '.join(card['coverage'])}, which "
+                f"{base.name} needs; use opls-clp, or a card that extends {base.name}"
+            )
         if card["mixing"] != base.mixing or scale_14 != base.scale_14:
             raise ForceFieldError(
                 f"{folder} is made for {card['mixing']} mixing and 1-4 factors {scale_14}, "

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "DRUDE_TERMS",
     "TERMS",
     "add_induction",
     "apply_geometric_mixing",
@@ -44,9 +45,12 @@ TERMS = (
     "dispersion",
 )
 """Names of the force groups, in the order of their numbers."""
+DRUDE_TERMS = ("fragments", "polarization", "damping")
+"""Those that a polarizable force field adds, numbered after `TERMS`."""
 
 INDUCTION = "induction"
 """Name of the group after those, in systems with a 12-6-4 set of ions."""
+_GROUPS = (*TERMS, *DRUDE_TERMS, INDUCTION)
 
 _REPULSION_SIGMA = 10.0
 """nm; here the r^-6 half of a Lennard-Jones term vanishes."""
@@ -245,37 +249,43 @@ def add_induction(
 
 
 def assign_groups(system: openmm.System) -> None:
-    """Give every energy term its own force group, in place; the order is `TERMS`."""
+    """Give every energy term its own force group, in place: `TERMS`, `DRUDE_TERMS`, `INDUCTION`."""
     import openmm
 
     groups: list[tuple[type[Any], int]] = [
         (openmm.HarmonicBondForce, 0),
         (openmm.HarmonicAngleForce, 1),
         (openmm.PeriodicTorsionForce, 2),
+        (openmm.DrudeForce, _GROUPS.index("polarization")),
     ]
+    named = {
+        "Dispersion": "dispersion",
+        "Fragments": "fragments",
+        "Damping": "damping",
+        "Induction": INDUCTION,
+    }
     for force in system.getForces():
-        if isinstance(force, openmm.NonbondedForce):
-            if force.getName() == "Dispersion":
-                force.setForceGroup(TERMS.index("dispersion"))
-            else:
-                force.setForceGroup(TERMS.index("coulomb_repulsion"))
-                force.setReciprocalSpaceForceGroup(TERMS.index("coulomb_reciprocal"))
+        if force.getName() in named:
+            force.setForceGroup(_GROUPS.index(named[force.getName()]))
             continue
-        if force.getName() == "Induction":
-            force.setForceGroup(len(TERMS))
+        if isinstance(force, openmm.NonbondedForce):
+            force.setForceGroup(TERMS.index("coulomb_repulsion"))
+            force.setReciprocalSpaceForceGroup(TERMS.index("coulomb_reciprocal"))
+            continue
         for kind, group in groups:
             if isinstance(force, kind):
                 force.setForceGroup(group)
 
 
 def read_energies(context: openmm.Context) -> dict[str, float]:
-    """Energy of every term, kJ/mol; ``induction`` too if there is such a force."""
+    """Energy of every term that the system has, kJ/mol."""
     from openmm import unit
 
-    induced = any(f.getName() == "Induction" for f in context.getSystem().getForces())
+    present = {force.getForceGroup() for force in context.getSystem().getForces()}
     return {
         name: context.getState(getEnergy=True, groups=1 << group)
         .getPotentialEnergy()
         .value_in_unit(unit.kilojoule_per_mole)
-        for group, name in enumerate((*TERMS, INDUCTION) if induced else TERMS)
+        for group, name in enumerate(_GROUPS)
+        if name in TERMS or group in present
     }

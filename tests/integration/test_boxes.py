@@ -9,11 +9,14 @@ from openmm import unit
 
 from solvation.build.audit import audit_system
 from solvation.build.composition import compose
+from solvation.build.drude import extend_positions
 from solvation.build.forcefield import load_forcefield
 from solvation.build.packing import pack_box
 from solvation.build.system import Prepared, make_system
 from solvation.library import find_species
+from solvation.polarizable import is_polarizable
 from solvation.recipe import Recipe, parse_recipe
+from solvation.simulate.drude import list_pairs, make_drude_integrator, set_velocities
 
 BOXES = [
     ("opls-clp", "Mg", "TFSI", "EC", "separated"),
@@ -47,6 +50,12 @@ BOXES = [
     ("opls-clp", "Mg", "Cl", "water", "separated"),
     ("opls2020-clp", "Mg", "TFSI", "MeTHF", "separated"),
     ("opls2020-clp", "EMIM", "BF4", "M4", "random"),
+    ("clpol-drude", "Mg", "TFSI", "DME", "separated"),
+    ("clpol-drude", "Ca", "TFSI", "G2", "contact"),
+    ("clpol-drude", "Mg", "OTf", "G3", "contact"),
+    ("clpol-drude", "Li", "BF4", "G4", "contact"),
+    ("clpol-drude", "Na", "PF6", "THF", "contact"),
+    ("clpol-drude", "Ca", "FSI", "THF", "separated"),
 ]
 """Force field, cation, anion, solvent, start."""
 
@@ -54,6 +63,8 @@ BOXES = [
 def test_every_species_is_in_a_box() -> None:
     seen = {name for _, *names, _ in BOXES for name in names}
     assert seen == set(load_forcefield("opls-clp").coverage)
+    polarizable = {name for field, *names, _ in BOXES if field == "clpol-drude" for name in names}
+    assert polarizable == set(load_forcefield("clpol-drude").coverage)
 
 
 def make_recipe(forcefield: str, cation: str, anion: str, solvent: str) -> Recipe:
@@ -107,19 +118,23 @@ def test_a_box_builds_minimises_and_runs(
     composition = compose(recipe)
     species = {name: find_species(name) for name in composition.counts}
     packed = pack_box(composition, species, start=start, seed=7)
-    prepared = make_system(packed, species, load_forcefield(forcefield), recipe, charge_scale=0.75)
+    scale = 1.0 if is_polarizable(forcefield) else 0.75
+    prepared = make_system(packed, species, load_forcefield(forcefield), recipe, charge_scale=scale)
     audit = audit_system(prepared)
     assert audit["charge"] == pytest.approx(0, abs=1e-6)
 
-    integrator = openmm.LangevinMiddleIntegrator(300.0, 5.0, 0.002)
-    integrator.setRandomNumberSeed(3)
+    if scale == 1.0:
+        integrator = make_drude_integrator(300.0, 5.0, 0.001, seed=3)
+    else:
+        integrator = openmm.LangevinMiddleIntegrator(300.0, 5.0, 0.002)
+        integrator.setRandomNumberSeed(3)
     context = openmm.Context(
         prepared.system,
         integrator,
         openmm.Platform.getPlatformByName("CPU"),
         {"Threads": "2"},
     )
-    context.setPositions(prepared.positions * unit.angstrom)
+    context.setPositions(extend_positions(prepared.system, prepared.positions) * unit.angstrom)
     openmm.LocalEnergyMinimizer.minimize(context, 100.0, 200)
     relaxed = context.getState(getEnergy=True, getPositions=True)
     energy = relaxed.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole)
@@ -127,7 +142,11 @@ def test_a_box_builds_minimises_and_runs(
     x = relaxed.getPositions(asNumpy=True).value_in_unit(unit.angstrom)
     assert all(off < 15 for off in measure_octahedra(prepared, x))
 
-    context.setVelocitiesToTemperature(300.0, 3)
+    pairs = list_pairs(prepared.system)
+    if pairs is None:
+        context.setVelocitiesToTemperature(300.0, 3)
+    else:
+        set_velocities(context, pairs, 300.0, seed=3)
     integrator.step(100)
     state = context.getState(getEnergy=True, getPositions=True)
     energy = state.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole)

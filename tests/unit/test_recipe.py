@@ -390,3 +390,26 @@ def test_a_recipe_that_misses_something_says_so_when_it_is_to_be_run() -> None:
     assert parse_recipe(tomllib.loads(recipe.to_toml())) == recipe
     with pytest.raises(RecipeError, match=r"^x cannot be run: Mg-C is covalent$"):
         recipe.resolve()
+
+
+def make_polarizable(**protocol: str) -> Recipe:
+    return parse_recipe(
+        {
+            "name": "polarizable",
+            "solvent": [{"name": "DME"}],
+            "model": {"forcefield": "clpol-drude"},
+            "protocol": {"profile": "quick", **protocol},
+        }
+    )
+
+
+def test_a_polarizable_model_has_its_own_time_step() -> None:
+    resolved = make_polarizable().resolve()
+    assert resolved.protocol.timestep == "1 fs"
+    assert resolved.protocol.hydrogen_mass == "1.008 u"
+    assert make_polarizable(timestep="0.5 fs").resolve().protocol.timestep == "0.5 fs"
+
+
+def test_a_polarizable_model_refuses_a_long_time_step() -> None:
+    with pytest.raises(RecipeError, match=r'too long for the induced dipoles.* "1 fs" or less'):
+        make_polarizable(timestep="2 fs").resolve()
