@@ -45,7 +45,7 @@ def summarize_tree(
     scene
         Species, roles and sites.
     tree
-        Results.
+        Results; without ions it has no ``"rdf"`` and what follows from it.
     cutoffs
         By cation and site.
     memory
@@ -54,13 +54,16 @@ def summarize_tree(
         Why dynamics cannot be had, if so.
     """
     nodes = {name: node.to_dataset() for name, node in tree.children.items()}
-    return [
-        *_summarize_density(nodes["density"]),
+    ionic = [] if "rdf" not in nodes else [
         *_summarize_rdf(nodes["rdf"], cutoffs),
         *_summarize_coordination(scene, nodes["coordination"], cutoffs, memory),
         *_summarize_speciation(scene, nodes["speciation"], memory),
         *_summarize_shells(nodes["shells"], memory),
         *_summarize_residence(nodes["residence"], memory),
+    ]  # fmt: skip
+    return [
+        *_summarize_density(nodes["density"]),
+        *ionic,
         *_summarize_transport(
             scene,
             nodes,
@@ -257,6 +260,7 @@ def _summarize_transport(
     if "diffusion" not in nodes:
         names = [f"diffusion.{n}" for n in kinds]
         sigma = ["conductivity.nernst_einstein", "conductivity.einstein"]
+        sigma = sigma if any(s.charge for s in scene.species) else []
         return [
             *(_undefined(n, "m2/s", why) for n in names),
             *(_undefined(n, "mS/cm", why) for n in sigma),
