@@ -225,7 +225,6 @@ def compute_potential(
     """
     from pyscf import gto, lib, scf
 
-    lib.num_threads(threads)
     mol = gto.M(
         atom=[(e, tuple(p)) for e, p in zip(elements, positions.tolist(), strict=True)],
         basis="6-31g*",
@@ -233,13 +232,23 @@ def compute_potential(
         max_memory=12000,
         verbose=0,
     )
-    field = scf.RHF(mol).density_fit()  # about three times faster for 45 atoms
-    field.conv_tol, field.direct_scf_tol = 1e-7, 1e-11  # ample for charges of three decimals
-    field.kernel()
-    if not field.converged:
-        raise SimulationError("HF/6-31G* did not converge; check the shape and the charge")
-    density = field.make_rdm1()
-    grid = points / BOHR
+    before = lib.num_threads()
+    lib.num_threads(threads)
+    try:
+        field = scf.RHF(mol).density_fit()  # about three times faster for 45 atoms
+        field.conv_tol, field.direct_scf_tol = 1e-7, 1e-11  # ample for charges of three decimals
+        field.kernel()
+        if not field.converged:
+            raise SimulationError("HF/6-31G* did not converge; check the shape and the charge")
+        return _evaluate_potential(mol, field.make_rdm1(), points / BOHR) / BOHR
+    finally:
+        lib.num_threads(before)  # or tight binding, which comes next, would take as many
+
+
+def _evaluate_potential(
+    mol: Any, density: NDArray[np.float64], grid: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Potential of nuclei and electrons at points, in atomic units."""
     nuclei, charges = mol.atom_coords(), mol.atom_charges()
     potential = np.empty(len(grid))
     chunk = max(1, int(2e8 / mol.nao**2 / 8))
@@ -249,7 +258,7 @@ def compute_potential(
         electrons = np.einsum("pij,ij->p", integrals, density)
         distances = np.linalg.norm(part[:, None] - nuclei[None], axis=2)
         potential[start : start + chunk] = (charges / distances).sum(axis=1) - electrons
-    return potential / BOHR
+    return potential
 
 
 def _make_tight_binding(numbers: Sequence[int], charge: int) -> Surface:
