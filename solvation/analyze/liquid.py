@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from solvation.analyze.centre import Centres, Path
 from solvation.analyze.density import measure_density
 from solvation.analyze.diffusion import measure_diffusion
+from solvation.analyze.dipole import BoxDipole, describe_permittivity, spread_charges
 from solvation.analyze.driver import run_analyzers
 from solvation.analyze.structure import take_structure
 from solvation.analyze.summary import summarize_tree
@@ -29,23 +30,34 @@ def analyze_liquid(
     *,
     temperature: float | None,
     charge_scale: float = 1.0,
+    partial_charges: Mapping[str, Sequence[float]] | None = None,
     blocks: int = 5,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> tuple[xr.DataTree, list[Quantity]]:
-    """Measure what a liquid without ions has: density and diffusion, in one reading.
+    """Measure what a liquid without ions has: density, diffusion, permittivity, in one reading.
 
     Parameters and returns are those of `analyze_scene`. Shells, species, residence times and
-    conductivities are those of ions; they are left out, not reported as zero.
+    conductivities are those of ions; they are left out, not reported as zero. The permittivity
+    needs a temperature and the partial charges.
     """
     import xarray as xr
 
-    parts = run_analyzers(scene, [Centres()], blocks=blocks, progress=progress, label="paths")
+    charges = spread_charges(scene, partial_charges or {})
+    dipole = [] if charges is None else [BoxDipole(charges=tuple(charges.tolist()))]
+    parts = run_analyzers(
+        scene, [Centres(), *dipole], blocks=blocks, progress=progress, label="paths"
+    )
     paths: tuple[Path, ...] = parts["centres"].total().result()
     nodes: dict[str, xr.Dataset] = {}
     diffusion = measure_diffusion(scene, paths)
     if diffusion is not None:
         nodes["diffusion"] = diffusion
         nodes["diffusion"].attrs["frame"] = "centre of mass of the system"
+    if dipole and temperature is not None:
+        series = parts["dipole"].total().result()
+        permittivity = describe_permittivity(series, temperature=temperature)
+        if permittivity is not None:
+            nodes["permittivity"] = permittivity
     nodes["density"] = measure_density(scene, paths)
     nodes["structure"] = take_structure(scene)
     tree = xr.DataTree.from_dict({f"/{name}": node for name, node in nodes.items()})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,6 +43,7 @@ def analyze_scene(
     cutoffs: Mapping[str, float] | None = None,
     temperature: float | None = None,
     charge_scale: float = 1.0,
+    partial_charges: Mapping[str, Sequence[float]] | None = None,
     blocks: int = 5,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> tuple[xr.DataTree, list[Quantity]]:
@@ -51,7 +52,7 @@ def analyze_scene(
     The first reading finds g(r) and with it the cutoffs; the second finds contacts within them,
     from which coordination, speciation, shells and residence times follow, and the paths of
     the molecules, from which diffusion and conductivity follow. A liquid without ions is read
-    once, for density and diffusion.
+    once, for density, diffusion and permittivity.
 
     Parameters
     ----------
@@ -64,6 +65,9 @@ def analyze_scene(
     charge_scale
         By which the force field scaled the charges of the ions; recorded, not used: currents
         are those of formal charges.
+    partial_charges
+        e, of one molecule by species, in the order of its atoms; for the permittivity of a liquid
+        without ions.
     blocks
         Stretches of time per replica for the errors of g(r).
     progress
@@ -86,8 +90,9 @@ def analyze_scene(
     known = temperature if temperature is not None else scene.temperature
     if not scene.list_role("cation"):
         return analyze_liquid(
-            scene, temperature=known, charge_scale=charge_scale, blocks=blocks, progress=progress
-        )
+            scene, temperature=known, charge_scale=charge_scale, partial_charges=partial_charges,
+            blocks=blocks, progress=progress,
+        )  # fmt: skip
     pairs = [(c.name, s.name) for c in scene.list_role("cation") for s in scene.sites]
     if not pairs:
         found = ", ".join(scene.counts)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from solvation.analyze.cutoff import Cutoff
+from solvation.analyze.dipole import summarize_permittivity
 from solvation.analyze.residence import FEWEST_EVENTS, Memory
 from solvation.analyze.topology import Scene
 from solvation.results import Quantity, Status
@@ -64,6 +65,7 @@ def summarize_tree(
     return [
         *_summarize_density(nodes["density"]),
         *ionic,
+        *(summarize_permittivity(nodes["permittivity"]) if "permittivity" in nodes else ()),
         *_summarize_transport(
             scene,
             nodes,
