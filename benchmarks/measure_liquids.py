@@ -260,7 +260,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument("--atoms", type=int, default=1100, help="about how many atoms per box")
     parser.add_argument("--density", type=float, default=50.0, help="ps of NPT")
     parser.add_argument("--production", type=float, default=20.0, help="ps of NVT")
-    parser.add_argument("--gas", type=float, default=1000.0, help="ps of one molecule in vacuum")
+    parser.add_argument("--gas", type=float, default=3000.0, help="ps of one molecule in vacuum")
     parser.add_argument("--replicas", type=int, default=1)
     parser.add_argument("--platform", default="auto")
     return parser

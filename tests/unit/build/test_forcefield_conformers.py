@@ -15,7 +15,13 @@ from solvation.build.forcefield import load_forcefield
 from solvation.build.terms import apply_geometric_mixing
 
 from .energy_by_hand import Molecule
-from .test_forcefield import make_topology
+from .test_forcefield import (
+    load_openmm,
+    make_positions,
+    make_topology,
+    measure_energies,
+    read_molecule,
+)
 
 SHAPES = {
     "ttt": (180, 180, 180),
@@ -111,3 +117,15 @@ def test_the_variant_changes_one_torsion_and_nothing_else() -> None:
     assert {k: new[k] for k in old} == old
     # V2 = -0.45 kcal/mol, k2 = V2/2
     assert float(new["k2"]) == pytest.approx(-0.45 / 2 * 4.184, abs=1e-6)
+
+
+@pytest.mark.parametrize("species", ["DME", "G2", "G4", "THF", "Mg"])
+def test_the_variant_agrees_with_the_second_route(species: str) -> None:
+    """Every term of the variant, OpenMM against NumPy."""
+    field = load_forcefield("opls-clp-occo")
+    molecule = read_molecule(species, field)
+    x = make_positions(species) if len(molecule.names) > 1 else np.zeros((1, 3))
+    system = load_openmm(field).createSystem(make_topology(molecule, species))
+    by_hand = molecule.bond_energy(x) + molecule.angle_energy(x) + molecule.torsion_energy(x)
+    by_hand += sum(molecule.nonbonded_energies(x))
+    assert sum(measure_energies(system, x).values()) == pytest.approx(by_hand, rel=1e-5, abs=1e-5)
