@@ -36,12 +36,14 @@ LEADS: dict[str, dict[str, str]] = {
     "x0.80 aqvist1990": {"charge_scale": "0.8", "ions": '"aqvist1990"'},
 }
 """Mg only."""
+POLARIZABLE: dict[str, dict[str, str]] = {"drude": {"forcefield": '"clpol-drude"'}}
+"""Both cations, where the force field is there."""
 PROTOCOL = {
     "heat_time": "10 ps",
     "anneal_time": "10 ps",
     "density_time": "16 ps",
     "density_time_max": "16 ps",
-    "production_time": "80 ps",
+    "production_time": "40 ps",
     "report_interval": "0.4 ps",
     "checkpoint_interval": "4 ps",
 }
@@ -63,10 +65,11 @@ class Case:
 
 
 def list_cases() -> list[Case]:
-    """List the cases, the cheapest answers to the largest questions first."""
+    """List the cases: both salts in every model from both starts, and the leads."""
+    polarizable = POLARIZABLE if "clpol-drude" in solvation.list_forcefields() else {}
     cases = [
         Case(cation=cation, model=model, start=start, settings=settings)
-        for model, settings in MODELS.items()
+        for model, settings in {**MODELS, **polarizable}.items()
         for cation in ("Mg", "Ca")
         for start in STARTS
     ]
@@ -187,8 +190,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/models"))
     parser.add_argument("--only", default="", help="cases with this in their name")
-    parser.add_argument("--cations", type=int, default=8)
-    parser.add_argument("--production", type=float, default=80.0, help="ps")
+    parser.add_argument("--cations", type=int, default=4)
+    parser.add_argument("--production", type=float, default=40.0, help="ps")
     parser.add_argument("--platform", default="auto")
     parser.add_argument("--list", action="store_true", help="print the names and stop")
     parser.add_argument("--table", action="store_true", help="print what is there and stop")
