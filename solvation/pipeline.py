@@ -354,6 +354,7 @@ def _analyze(folder: RunFolder, recipe: Recipe, plan: Plan, progress: Listener |
             scene,
             temperature=temperature,
             charge_scale=audit["charge_scale"],
+            partial_charges=audit.get("partial_charges"),
             progress=relay_frames(progress),
         )
         logs = {name: read_log(folder.simulate(name) / "log.csv") for name in names}

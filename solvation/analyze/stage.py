@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,7 @@ from solvation.analyze.cutoff import SMOOTHING, Cutoff, find_cutoffs
 from solvation.analyze.density import measure_density
 from solvation.analyze.diffusion import measure_diffusion
 from solvation.analyze.driver import Parts, run_analyzers
+from solvation.analyze.liquid import analyze_liquid, label_tree
 from solvation.analyze.rdf import RDF, PairCounts, collect_rdfs, peak_error
 from solvation.analyze.residence import count_events, judge_memory, measure_residence
 from solvation.analyze.shell import measure_shells
@@ -42,6 +43,7 @@ def analyze_scene(
     cutoffs: Mapping[str, float] | None = None,
     temperature: float | None = None,
     charge_scale: float = 1.0,
+    partial_charges: Mapping[str, Sequence[float]] | None = None,
     blocks: int = 5,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> tuple[xr.DataTree, list[Quantity]]:
@@ -49,7 +51,8 @@ def analyze_scene(
 
     The first reading finds g(r) and with it the cutoffs; the second finds contacts within them,
     from which coordination, speciation, shells and residence times follow, and the paths of
-    the molecules, from which diffusion and conductivity follow.
+    the molecules, from which diffusion and conductivity follow. A liquid without ions is read
+    once, for density, diffusion and permittivity.
 
     Parameters
     ----------
@@ -62,6 +65,9 @@ def analyze_scene(
     charge_scale
         By which the force field scaled the charges of the ions; recorded, not used: currents
         are those of formal charges.
+    partial_charges
+        e, of one molecule by species, in the order of its atoms; for the permittivity of a liquid
+        without ions.
     blocks
         Stretches of time per replica for the errors of g(r).
     progress
@@ -82,6 +88,11 @@ def analyze_scene(
     import xarray as xr
 
     known = temperature if temperature is not None else scene.temperature
+    if not scene.list_role("cation"):
+        return analyze_liquid(
+            scene, temperature=known, charge_scale=charge_scale, partial_charges=partial_charges,
+            blocks=blocks, progress=progress,
+        )  # fmt: skip
     pairs = [(c.name, s.name) for c in scene.list_role("cation") for s in scene.sites]
     if not pairs:
         found = ", ".join(scene.counts)
@@ -118,21 +129,8 @@ def analyze_scene(
     nodes["structure"] = take_structure(scene)
     _describe(nodes, contacts)
     tree = xr.DataTree.from_dict({f"/{name}": node for name, node in nodes.items()})
+    label_tree(tree, scene, paths, temperature=known, charge_scale=charge_scale)
     spans = [float(np.nan_to_num(p.times[-1] - p.times[0])) for p in paths]
-    tree.attrs.update(
-        name=scene.name,
-        kind="trajectory",
-        n_frames=sum(len(p.times) for p in paths),
-        time_total=sum(spans),
-        n_replicas=scene.n_replicas,
-        temperature=float("nan") if known is None else float(known),
-        volume=float(np.concatenate([p.volume for p in paths]).mean()),
-        counts=json.dumps(scene.counts),
-        charges=json.dumps({s.name: s.charge for s in scene.species}),
-        roles=json.dumps({s.name: s.role for s in scene.species}),
-        charge_scale=float(charge_scale),
-        notes=json.dumps(list(scene.notes)),
-    )
     memory = judge_memory(nodes["residence"], longest=max(spans))
     problem = next((p.problem for p in paths if p.problem), None)
     return tree, summarize_tree(scene, tree, shells, memory, problem=problem)

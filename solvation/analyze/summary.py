@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from solvation.analyze.cutoff import Cutoff
+from solvation.analyze.dipole import summarize_permittivity
 from solvation.analyze.residence import FEWEST_EVENTS, Memory
 from solvation.analyze.topology import Scene
 from solvation.results import Quantity, Status
@@ -45,7 +46,7 @@ def summarize_tree(
     scene
         Species, roles and sites.
     tree
-        Results.
+        Results; without ions it has no ``"rdf"`` and what follows from it.
     cutoffs
         By cation and site.
     memory
@@ -54,13 +55,17 @@ def summarize_tree(
         Why dynamics cannot be had, if so.
     """
     nodes = {name: node.to_dataset() for name, node in tree.children.items()}
-    return [
-        *_summarize_density(nodes["density"]),
+    ionic = [] if "rdf" not in nodes else [
         *_summarize_rdf(nodes["rdf"], cutoffs),
         *_summarize_coordination(scene, nodes["coordination"], cutoffs, memory),
         *_summarize_speciation(scene, nodes["speciation"], memory),
         *_summarize_shells(nodes["shells"], memory),
         *_summarize_residence(nodes["residence"], memory),
+    ]  # fmt: skip
+    return [
+        *_summarize_density(nodes["density"]),
+        *ionic,
+        *(summarize_permittivity(nodes["permittivity"]) if "permittivity" in nodes else ()),
         *_summarize_transport(
             scene,
             nodes,
@@ -257,6 +262,7 @@ def _summarize_transport(
     if "diffusion" not in nodes:
         names = [f"diffusion.{n}" for n in kinds]
         sigma = ["conductivity.nernst_einstein", "conductivity.einstein"]
+        sigma = sigma if any(s.charge for s in scene.species) else []
         return [
             *(_undefined(n, "m2/s", why) for n in names),
             *(_undefined(n, "mS/cm", why) for n in sigma),

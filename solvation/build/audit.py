@@ -35,7 +35,8 @@ def audit_system(prepared: Prepared) -> dict[str, Any]:
     -------
     dict
         ``charge`` (e), ``closest`` (Å, between molecules), ``energies`` by term (kJ/mol),
-        ``n_atoms``, ``n_drudes``, ``n_constraints``, ``residues``, ``charge_scale``, ``edge`` (Å).
+        ``n_atoms``, ``n_drudes``, ``n_constraints``, ``residues``, ``charge_scale``, ``edge`` (Å),
+        ``partial_charges`` (e, of one molecule by name).
 
     Raises
     ------
@@ -80,8 +81,21 @@ def audit_system(prepared: Prepared) -> dict[str, Any]:
         "edge": round(prepared.edge, 4),
         "charge": round(charge, 8) + 0.0,
         "charge_scale": prepared.charge_scale,
+        "partial_charges": _list_partial_charges(prepared),
         "closest": round(closest, 3),
         "energies": {name: round(energy, 3) for name, energy in energies.items()},
+    }
+
+
+def _list_partial_charges(prepared: Prepared) -> dict[str, list[float]]:
+    """Charges of one molecule of each kind, e; none where particles are not atoms."""
+    charges = _charges(prepared)
+    if len(charges) != prepared.topology.getNumAtoms():
+        return {}
+    first = {residue.name: residue for residue in reversed(list(prepared.topology.residues()))}
+    return {
+        name: [round(charges[atom.index], 8) for atom in residue.atoms()]
+        for name, residue in first.items()
     }
 
 
