@@ -149,7 +149,9 @@ def measure_clusters(
                     here = [p.cluster_counts[:, v == level].sum(axis=1, keepdims=True)
                             for p, v in zip(found, values, strict=True)]  # fmt: skip
                     every = [p.cluster_counts.sum(axis=1, keepdims=True) for p in found]
-                    share = sum(int(h.sum()) for h in here) / max(sum(int(e.sum()) for e in every), 1)
+                    share = sum(int(h.sum()) for h in here) / max(
+                        sum(int(e.sum()) for e in every), 1
+                    )
                     # Frozen clusters are samples too, no more than there are ions.
                     least = float(smoothed_binomial_error(share, n_ions + 2 * (n_events or 0)))
                     rows.append((share, max(least, ratio_error(here, every))))

@@ -117,7 +117,9 @@ def name_conformation(turns: Sequence[int]) -> str:
 
 
 _CODES = [(a, b, c) for a in (-1, 0, 1) for b in (-1, 0, 1) for c in (-1, 0, 1)]
-CONFORMATIONS = tuple(sorted({name_conformation(c) for c in _CODES}, key=lambda n: (n.count("g"), n)))
+CONFORMATIONS = tuple(
+    sorted({name_conformation(c) for c in _CODES}, key=lambda n: (n.count("g"), n))
+)
 """Names of all conformations of a unit."""
 _NAME = np.array([CONFORMATIONS.index(name_conformation(c)) for c in _CODES], dtype=np.int64)
 

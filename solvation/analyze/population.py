@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from solvation.analyze.cutoff import Cutoff
-from solvation.analyze.geometry import OTHER
 from solvation.analyze.residence import Memory
+from solvation.analyze.shape import OTHER
 from solvation.analyze.topology import Scene
 from solvation.results import Quantity, Status
 
@@ -74,9 +74,10 @@ def _make(
     unit: str = "1",
 ) -> Quantity:  # fmt: skip
     status, events, why = judge_memories(memory)
+    said = "; ".join(x for x in (note, why) if x) or None
     return Quantity(
         name=name, value=float(value), stderr=float(error) if math.isfinite(error) else None,
-        unit=unit, status=status, n_events=events, note="; ".join(x for x in (note, why) if x) or None,
+        unit=unit, status=status, n_events=events, note=said,
     )  # fmt: skip
 
 
@@ -140,17 +141,15 @@ def _summarize_geometry(
         _make(f"bite.{pair}", value, error, [], unit="degree")
         for pair, value, error in _rows(node, "bite", "chelate")
     ]
-    cations, labels = node["shape_cation"].values, node["shape_label"].values
-    for i, (cation, label) in enumerate(zip(cations, labels, strict=True)):
-        value, measure = (
-            float(node[k].values[i]) for k in ("shape_fraction", "shape_measure")
-        )
+    shapes = nodes["shapes"]
+    keys = ("cation", "label", "name", "fraction", "fraction_stderr", "measure")
+    for cation, label, name, value, error, measure in zip(
+        *(shapes[key].values for key in keys), strict=True
+    ):
         if not value and str(label) != OTHER:
             continue
         bound = [memory[p] for p in _list_bound(scene, nodes["coordination"], str(cation))]
-        name = str(node["shape_name"].values[i])
-        note = f"{name}, mean shape measure {measure:.2f}" if math.isfinite(measure) else name
-        error = float(node["shape_fraction_stderr"].values[i])
+        note = f"{name}, mean shape measure {measure:.2f}" if math.isfinite(measure) else str(name)
         rows.append(_make(f"shape.{cation}.{label}", value, error, bound, note=note))
     return rows
 
@@ -202,8 +201,8 @@ def _summarize_speciation(
         for name, value, error in _rows(node, "species_fraction", "species")
         if math.isfinite(error)
     ]
-    spans = (float(clusters[k]) for k in ("percolation", "percolation_stderr"))
-    return [*rows, _make("percolation", *spans, pairs)]
+    value, error = float(clusters["percolation"]), float(clusters["percolation_stderr"])
+    return [*rows, _make("percolation", value, error, pairs)]
 
 
 def _summarize_shells(node: xr.Dataset, memory: Mapping[str, Memory]) -> list[Quantity]:

@@ -120,12 +120,12 @@ def find_stays(scene: Scene, table: ContactTable, *, tolerance: float = TOLERANC
     species = scene.molecule_species
 
     def classify(which: Runs) -> tuple[Ints, Ints, Ints]:
-        cation, molecule = np.divmod(which.pair, scene.n_molecules)
-        return cation, molecule, code[kind[cation], species[molecule]]
+        centre, molecule = np.divmod(which.pair, scene.n_molecules)
+        return centre, molecule, code[kind[centre], species[molecule]]
 
-    cation, molecule, found = classify(runs)
+    centre, molecule, found = classify(runs)
     return Stays(
-        cation=cation, molecule=molecule, runs=runs, bare=bare, bare_species=classify(bare)[2],
+        cation=centre, molecule=molecule, runs=runs, bare=bare, bare_species=classify(bare)[2],
         species=found, n_frames=table.n_frames, dt=dt,
     )  # fmt: skip
 
@@ -207,7 +207,7 @@ def measure_residence(
         for r, s in zip(runs, found, strict=True):
             steps = steps + count_steps(r, s.n_frames)
         survival, stderr = kaplan_meier(steps)
-        time = np.arange(len(survival)) * dt / 1000.0
+        time = np.arange(len(survival), dtype=np.float64) * (dt / 1000.0)
         columns["km_time"].append(_find_crossing(time, survival))
         columns["km_low"].append(_find_crossing(time, survival - 1.96 * stderr))
         columns["km_high"].append(_find_crossing(time, survival + 1.96 * stderr))
@@ -261,9 +261,7 @@ def _space_lags(n_frames: int, most: int) -> Ints:
     """Space lags evenly in the logarithm, from 0 to the last frame."""
     if n_frames < 2:
         return np.zeros(1, dtype=np.int64)
-    return np.unique(
-        np.append(0, np.rint(np.geomspace(1, n_frames - 1, most)).astype(np.int64))
-    )
+    return np.unique(np.append(0, np.rint(np.geomspace(1, n_frames - 1, most)).astype(np.int64)))
 
 
 def _sum_survival(runs: Sequence[Runs], stays: Sequence[Stays], lags: Ints) -> Survival:

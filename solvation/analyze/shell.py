@@ -97,7 +97,7 @@ def _sort_shells(scene: Scene, found: Sequence[Bindings]) -> _Kinds:
         total = np.broadcast_to(own[ions.cation_species], (b.n_frames, ions.n_cations)).copy()
         np.add.at(total, (b.frame, b.cation), number[which, kind])
         sums.append(total)
-    codes, example, which_kind = np.unique(
+    _, example, which_kind = np.unique(
         np.concatenate([t.ravel() for t in sums]), return_index=True, return_inverse=True
     )
     edges = np.cumsum([0, *(t.size for t in sums)])
@@ -132,7 +132,7 @@ def _rank(
     unique = sorted(set(names))
     index = np.array([unique.index(name) for name in names], dtype=np.int64)
     merged = [index[kind] for kind in of]
-    counts = sum(np.bincount(m.ravel(), minlength=len(unique)) for m in merged)
+    counts = np.bincount(np.concatenate([m.ravel() for m in merged]), minlength=len(unique))
     size = max(sum(m.size for m in merged), 1)
     order = sorted(range(len(unique)), key=lambda k: (-int(counts[k]), unique[k]))
     return (
@@ -177,18 +177,19 @@ def measure_shells(
     rarest = None if events is None else min(events.values(), default=0)
     shells, fraction, error = _rank(kinds.shells, kinds.of, rarest)
     motifs, motif_fraction, motif_error = _rank(kinds.motifs, kinds.of, rarest)
-    counts = sum(np.bincount(k.ravel(), minlength=len(kinds.shells)) for k in kinds.of)
+    every = np.concatenate([k.ravel() for k in kinds.of])
+    counts = np.bincount(every, minlength=len(kinds.shells))
     order = sorted(range(len(kinds.shells)), key=lambda k: (-int(counts[k]), kinds.motifs[k]))
     # The most frequent graphs, and in any case that of each of the first compositions.
     first = [next(k for k in order if kinds.shells[k] == shell) for shell in shells]
     drawn = sorted({*order[:n_structures], *first[: min(_DRAWN, n_structures)]}, key=order.index)
-    size = max(sum(k.size for k in kinds.of), 1)
+    size = max(len(every), 1)
     structures = {}
     places = {k: _pick(scene, tables, kinds.of, k) for k in {*drawn, *first}}
     for k in drawn:
         replica, frame, cation = places[k]
         structures[k] = json.dumps(extract_shell(scene, tables[replica], frame, cation))
-    parent = {motif: shell for motif, shell in zip(kinds.motifs, kinds.shells, strict=True)}
+    parent = dict(zip(kinds.motifs, kinds.shells, strict=True))
     text = "fraction of cations with this first shell"
 
     def attrs(long_name: str, unit: str = "1") -> dict[str, str]:

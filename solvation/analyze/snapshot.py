@@ -130,8 +130,7 @@ def find_vectors(scene: Scene, table: ContactTable, album: Album) -> tuple[Ints,
     shot = shot[rows]
     centres = list_ions(scene).cation_atoms[contacts["cation"][rows]]
     ends = [
-        album.positions[shot, album.column[atoms]]
-        for atoms in (centres, contacts["atom"][rows])
+        album.positions[shot, album.column[atoms]] for atoms in (centres, contacts["atom"][rows])
     ]
     vectors = minimum_image((ends[1] - ends[0])[:, None], album.matrix[shot])[:, 0]
     return rows, shot, vectors

@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from solvation.analyze.contact import ContactTable, Ions, list_ions, list_ligands
+from solvation.analyze.formula import name_cluster
 from solvation.analyze.topology import Scene
 from solvation.errors import TrajectoryError
 from solvation.kernels.graph import count_members, label_components
@@ -37,7 +38,7 @@ from solvation.kernels.uncertainty import (
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["CLASSES", "Pairing", "find_pairing", "measure_speciation", "name_cluster"]
+__all__ = ["CLASSES", "Pairing", "find_pairing", "measure_speciation"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -124,42 +125,6 @@ def _rank(species: Ints, ionic: Sequence[int]) -> Ints:
 def _classify(bound: Ints, near: npt.NDArray[np.bool_]) -> Ints:
     result: Ints = np.where(bound > 1, 3, np.where(bound == 1, 2, np.where(near, 1, 0)))
     return result
-
-
-def name_cluster(members: Sequence[tuple[str, int, int]], charge: int) -> str:
-    """Write the formula of a cluster with its charge.
-
-    Parameters
-    ----------
-    members
-        Name, number of atoms in the ion, and count of each ionic species; cations first.
-    charge
-        e.
-
-    Examples
-    --------
-    >>> name_cluster([("Mg", 1, 2), ("TFSI", 15, 3)], 1)
-    '[Mg2(TFSI)3]+'
-    >>> name_cluster([("Mg", 1, 1), ("TFSI", 15, 1)], 1)
-    '[MgTFSI]+'
-    """
-    body = "".join(write_member(name, n_atoms, count) for name, n_atoms, count in members if count)
-    return f"[{body}]{write_charge(charge)}"
-
-
-def write_member(name: str, n_atoms: int, count: int) -> str:
-    """Write one species of a formula: count over 1 written, parentheses for several atoms."""
-    if count == 1:
-        return name
-    return f"({name}){count}" if n_atoms > 1 else f"{name}{count}"
-
-
-def write_charge(charge: int) -> str:
-    """Write a charge: ``2+``, ``+``, ``0``, ``-``, ``3-``."""
-    if charge == 0:
-        return "0"
-    size = "" if abs(charge) == 1 else str(abs(charge))
-    return f"{size}{'+' if charge > 0 else '-'}"
 
 
 def measure_speciation(
@@ -282,15 +247,13 @@ class _SpeciesTable:
     number: list[float]
 
 
-def _sum_species(
-    scene: Scene, pairing: Sequence[Pairing], n_events: int | None
-) -> _SpeciesTable:
+def _sum_species(scene: Scene, pairing: Sequence[Pairing], n_events: int | None) -> _SpeciesTable:
     """Gather the kinds of clusters of all replicas."""
     ionic = [scene.species[i] for i in _ionic(scene)]
     kinds = sorted({tuple(int(n) for n in row) for p in pairing for row in p.clusters})
     n_frames = sum(len(p.cation_class) for p in pairing)
     n_ions = sum(s.n_molecules for s in ionic) * len(pairing)
-    found = []
+    found: list[tuple[str, int, float, float, float, float, float, float, float]] = []
     for kind in kinds:
         index = [_index_of(p.clusters, kind) for p in pairing]
         count = sum(
@@ -304,17 +267,17 @@ def _sum_species(
         share = count / sum(int(e.sum()) for e in every)
         # Frozen clusters are samples too, no more than there are ions.
         least = float(smoothed_binomial_error(share, n_ions + 2 * (n_events or 0)))
-        sides: list[float] = []
+        sides = []
         for side in ("cation", "anion"):
             cluster = [getattr(p, f"{side}_cluster") for p in pairing]
             masks = [c == i for c, i in zip(cluster, index, strict=True)]
             there = any(n and s.role == side for n, s in zip(kind, ionic, strict=True))
-            sides += _fraction(masks, n_events) if there else (0.0, float("nan"))
+            sides.append(_fraction(masks, n_events) if there else (0.0, float("nan")))
         charge = sum(n * s.charge for n, s in zip(kind, ionic, strict=True))
         members = [(s.name, s.n_atoms, n) for n, s in zip(kind, ionic, strict=True)]
         share_error = max(least, ratio_error(here, every))
         name = name_cluster(members, charge)
-        found.append((name, charge, *sides, share, share_error, count / n_frames))
+        found.append((name, charge, *sides[0], *sides[1], share, share_error, count / n_frames))
     found.sort(key=lambda row: (-row[2], row[0]))
     return _SpeciesTable(
         names=[row[0] for row in found],

@@ -30,14 +30,11 @@ __all__ = [
     "write_specimens",
 ]
 
-NUMBERS = {
-    symbol: number
-    for number, symbol in enumerate(
-        "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As "
-        "Se Br Kr Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La".split(),
-        start=1,
-    )
-}
+_SYMBOLS = (
+    "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se "
+    "Br Kr Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La"
+)
+NUMBERS = {symbol: number for number, symbol in enumerate(_SYMBOLS.split(), start=1)}
 """Atomic numbers."""
 
 _VALENCES = {
@@ -197,9 +194,10 @@ def format_sdf(shell: Mapping[str, Any], title: str) -> str:
 def assign_orders(shell: Mapping[str, Any]) -> tuple[list[int], list[int]]:
     """Give every bond an order and every atom a formal charge, so that valences are full.
 
-    Orders rise between neighbours that both lack bonds, terminal
-    atoms and those with the fewest such neighbours first; an atom that still lacks bonds takes the electrons (O-, N-), one with too many gives
-    them (B-, P- of BH4-, PF6-; N+). The cation of the shell keeps the charge that is left.
+    Orders rise between neighbours that both lack bonds, terminal atoms and those with the fewest
+    such neighbours first; an atom that still lacks bonds takes the electrons (O-, N-), one with
+    too many gives them (B-, P- of BH4-, PF6-; N+). The cation of the shell keeps the charge that
+    is left.
     """
     elements, bonds = shell["elements"], [tuple(pair) for pair in shell["bonds"]]
     orders = [1] * len(bonds)

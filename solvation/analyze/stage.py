@@ -103,7 +103,11 @@ def analyze_scene(
     contacts = Contacts(cutoffs={pair: cutoff.value for pair, cutoff in shells.items()})
     snapshots, units = plan_snapshots(scene)
     second = run_analyzers(
-        scene, [contacts, snapshots, Centres()], blocks=blocks, progress=progress, label="contacts and paths"
+        scene,
+        [contacts, snapshots, Centres()],
+        blocks=blocks,
+        progress=progress,
+        label="contacts and paths",
     )
     tables: tuple[ContactTable, ...] = second["contacts"].total().result()
     paths: tuple[Path, ...] = second["centres"].total().result()
@@ -198,8 +202,8 @@ def _describe(nodes: dict[str, xr.Dataset], contacts: Contacts) -> None:
     """Say in each node how it was made."""
     radii = {"-".join(k): round(v, 4) for k, v in contacts.cutoffs.items()}
     for name in (
-        "coordination", "denticity", "geometry", "speciation", "clusters", "shells", "residence",
-        "exchange",
+        "coordination", "denticity", "geometry", "shapes", "speciation", "clusters", "shells",
+        "residence", "exchange",
     ):  # fmt: skip
         nodes[name].attrs["contact"] = f"donor atom within (Å): {json.dumps(radii)}"
     nodes["speciation"].attrs["shared solvent"] = (

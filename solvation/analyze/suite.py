@@ -18,6 +18,7 @@ from solvation.analyze.exchange import measure_exchange
 from solvation.analyze.geometry import measure_geometry
 from solvation.analyze.population import summarize_populations
 from solvation.analyze.residence import Memory, count_events, find_stays, measure_residence
+from solvation.analyze.shape import measure_shell_shapes
 from solvation.analyze.shell import measure_shells
 from solvation.analyze.snapshot import Album, Snapshots
 from solvation.analyze.speciation import find_pairing, measure_speciation
@@ -75,7 +76,8 @@ def measure_suite(
     nodes = {
         "coordination": measure_coordination(scene, tables, pairs, events=events, series=series),
         "denticity": measure_denticity(scene, tables, events=events, bindings=bindings),
-        "geometry": measure_geometry(scene, tables, albums, pairs, events=events),
+        "geometry": measure_geometry(scene, tables, albums, pairs),
+        "shapes": measure_shell_shapes(scene, tables, albums, events=events),
         "speciation": measure_speciation(scene, tables, events=events, pairing=pairing),
         "clusters": measure_clusters(scene, tables, albums, events=events, pairing=pairing),
         "shells": measure_shells(
@@ -88,8 +90,6 @@ def measure_suite(
     if conformations is not None:
         nodes["conformations"] = conformations
     return nodes
-
-
 
 
 def compare_replicas(

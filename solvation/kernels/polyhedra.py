@@ -115,7 +115,11 @@ def _place(rings: list[tuple[float, int, float]]) -> Floats:
         theta = np.radians(polar)
         phi = np.radians(first) + 2.0 * np.pi * np.arange(count) / count
         ring = np.stack(
-            [np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.full(count, np.cos(theta))],
+            [
+                np.sin(theta) * np.cos(phi),
+                np.sin(theta) * np.sin(phi),
+                np.full(count, np.cos(theta)),
+            ],
             axis=1,
         )
         points.append(ring)
@@ -171,7 +175,7 @@ def _measure(points: Floats, reference: Polyhedron) -> Floats:
         norm = _nuclear_norm(first[..., head] + last[..., tail])
         best[start : start + step] = norm.max(axis=1)
     overlap = best**2 / (size_q * size_p[0])
-    return np.clip(100.0 * (1.0 - overlap), 0.0, 100.0)
+    return np.asarray(np.clip(100.0 * (1.0 - overlap), 0.0, 100.0), dtype=np.float64)
 
 
 @cache

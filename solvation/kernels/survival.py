@@ -185,9 +185,8 @@ def kaplan_meier(steps: Steps) -> tuple[Floats, Floats]:
         hazard = np.where(seen, d / n, np.nan)
         term = np.where(d < n, d / (n * (n - d)), np.where(seen, 0.0, np.nan))
     hazard[0] = term[0] = 0.0 if seen[0] else np.nan
-    survival: Floats = np.cumprod(1.0 - hazard)
-    stderr: Floats = survival * np.sqrt(np.cumsum(term))
-    return survival, stderr
+    survival = np.asarray(np.cumprod(1.0 - hazard), dtype=np.float64)
+    return survival, np.asarray(survival * np.sqrt(np.cumsum(term)), dtype=np.float64)
 
 
 # Survival of contacts over all time origins ------------------------------------------------
