@@ -13,7 +13,12 @@ dissociative
     the place was empty in at least one frame;
 unreplaced
     nobody came within the window: the coordination number fell, or donors of ligands already
-    there closed up.
+    there closed up;
+returned
+    the same molecule came back within the window, later than the tolerance.
+
+A replacement came after the leaver itself had come: of two that come together and leave apart,
+neither replaced the other.
 """
 
 from __future__ import annotations
@@ -37,7 +42,7 @@ __all__ = ["MECHANISMS", "WINDOW", "Exchanges", "find_exchanges", "measure_excha
 
 Ints = npt.NDArray[np.int64]
 
-MECHANISMS = ("associative", "interchange", "dissociative", "unreplaced")
+MECHANISMS = ("associative", "interchange", "dissociative", "unreplaced", "returned")
 """How a ligand left."""
 WINDOW = 10.0
 """ps within which a newcomer is the leaver's replacement; at least two frames either way."""
@@ -62,7 +67,7 @@ class Exchanges:
     mechanism: Ints
     """Index into `MECHANISMS`, shape ``(n_events,)``."""
     n_arrivals: int
-    """Molecules that came, as replacements or not."""
+    """Molecules that came, as replacements or not, returns left out."""
 
 
 def find_exchanges(stays: Stays, *, window: float = WINDOW) -> Exchanges:
@@ -77,14 +82,19 @@ def find_exchanges(stays: Stays, *, window: float = WINDOW) -> Exchanges:
 
     Notes
     -----
-    Pairs are made from the nearest in time on, each departure and arrival at most once; a
-    molecule does not replace itself.
+    Returns are set aside first. Pairs are then made from the nearest in time on, each departure
+    and arrival at most once; of equally near ones the earliest departure comes first. Nothing
+    depends on how equal molecules are numbered.
     """
     runs = stays.runs
     reach = max(2, round(window / stays.dt)) if stays.dt > 0 else 2
+    # Stays are sorted by pair and time: the next one of the same pair is a return.
+    returned = np.zeros(len(runs.start), dtype=np.bool_)
+    near = (np.diff(runs.pair) == 0) & (runs.start[1:] - runs.stop[:-1] - 0.5 <= reach)
+    returned[:-1] = near
+    into = np.flatnonzero((runs.start > 0) & ~np.append(False, near)[: len(runs.start)])
     out = np.flatnonzero(runs.broken)
     out = out[np.lexsort((stays.molecule[out], stays.cation[out], runs.stop[out]))]
-    into = np.flatnonzero(runs.start > 0)
     width = stays.n_frames + 2 * reach + 2
     place = stays.cation[into] * width + runs.start[into]
     into, place = into[np.argsort(place, kind="stable")], np.sort(place)
@@ -95,19 +105,22 @@ def find_exchanges(stays: Stays, *, window: float = WINDOW) -> Exchanges:
     count = np.maximum(high - low, 0)
     row = np.repeat(np.arange(len(out)), count)
     at = np.repeat(low, count) + np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
-    candidate = into[at]
-    differ = stays.molecule[candidate] != stays.molecule[out[row]]
-    differ &= stays.cation[candidate] == stays.cation[out[row]]
-    row, candidate = row[differ], candidate[differ]
-    distance = np.abs(runs.start[candidate] - runs.stop[out[row]] - 0.5)
+    candidate, leaver = into[at], out[row]
+    fits = stays.cation[candidate] == stays.cation[leaver]
+    fits &= (runs.start[candidate] > runs.start[leaver]) & ~returned[leaver]
+    row, candidate, leaver = row[fits], candidate[fits], leaver[fits]
+    distance = np.abs(runs.start[candidate] - runs.stop[leaver] - 0.5)
+    keys = (stays.species[candidate], stays.species[leaver], runs.start[leaver],
+            runs.start[candidate], runs.stop[leaver], distance)  # fmt: skip
     partner = np.full(len(out), -1, dtype=np.int64)
     taken = np.zeros(len(runs.start), dtype=np.bool_)
-    for k in np.lexsort((candidate, row, distance)).tolist():
+    for k in np.lexsort(keys).tolist():
         if partner[row[k]] < 0 and not taken[candidate[k]]:
             partner[row[k]] = candidate[k]
             taken[candidate[k]] = True
     delay = np.where(partner >= 0, runs.start[partner] - runs.stop[out], 0)
     order = np.where(delay <= 0, 0, np.where(delay == 1, 1, 2))
+    order = np.where(partner >= 0, order, np.where(returned[out], 4, 3))
     return Exchanges(
         pair=stays.species[out],
         cation=stays.cation[out],
@@ -115,7 +128,7 @@ def find_exchanges(stays: Stays, *, window: float = WINDOW) -> Exchanges:
         left=runs.stop[out],
         newcomer=np.where(partner >= 0, stays.molecule[partner], -1),
         came=np.where(partner >= 0, runs.start[partner], -1),
-        mechanism=np.where(partner >= 0, order, 3).astype(np.int64),
+        mechanism=order.astype(np.int64),
         n_arrivals=len(into),
     )
 
