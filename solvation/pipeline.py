@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from solvation.analyze.specimen import write_specimens
 from solvation.errors import RecipeError, WorkspaceError
 from solvation.event import Listener, StageName, relay_frames, tell
 from solvation.experiment import find_experiment
@@ -191,6 +192,7 @@ def analyze_trajectory(
             )
             tree.attrs.update(name=name, kind="trajectory")
             save_results(tree, folder.results)
+            write_specimens(folder.path / "structures", tree["shells"].to_dataset())
             save_summary(quantities, folder.summary, recipe=name)
         with folder.record_stage("report", inputs):
             _write_page(folder, recipe=None, progress=progress)
@@ -355,6 +357,7 @@ def _analyze(folder: RunFolder, recipe: Recipe, plan: Plan, progress: Listener |
             temperature=temperature,
             charge_scale=audit["charge_scale"],
             partial_charges=audit.get("partial_charges"),
+            starts=[replica.start for replica in plan.replicas],
             progress=relay_frames(progress),
         )
         logs = {name: read_log(folder.simulate(name) / "log.csv") for name in names}
@@ -372,6 +375,7 @@ def _analyze(folder: RunFolder, recipe: Recipe, plan: Plan, progress: Listener |
         known = {"density", *(item.name for item in reached)}
         others = [quantity for quantity in quantities if quantity.name not in known]
         save_results(tree, folder.results)
+        write_specimens(folder.path / "structures", tree["shells"].to_dataset())
         save_summary(
             [density, *reached, *others], folder.summary, recipe=recipe.name, extra={"model": model}
         )

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from solvation.analyze.agreement import widen_errors
 from solvation.analyze.centre import Centres, Path
 from solvation.analyze.conductivity import measure_conductivity
 from solvation.analyze.contact import Contacts, ContactTable
-from solvation.analyze.coordination import measure_coordination
 from solvation.analyze.cutoff import SMOOTHING, Cutoff, find_cutoffs
 from solvation.analyze.density import measure_density
 from solvation.analyze.diffusion import measure_diffusion
 from solvation.analyze.driver import Parts, run_analyzers
 from solvation.analyze.liquid import analyze_liquid, label_tree
 from solvation.analyze.rdf import RDF, PairCounts, collect_rdfs, peak_error
-from solvation.analyze.residence import count_events, judge_memory, measure_residence
-from solvation.analyze.shell import measure_shells
-from solvation.analyze.speciation import measure_speciation
+from solvation.analyze.residence import judge_memory
+from solvation.analyze.snapshot import Album
 from solvation.analyze.structure import take_structure
+from solvation.analyze.suite import compare_replicas, measure_suite, plan_snapshots
 from solvation.analyze.summary import summarize_tree
 from solvation.analyze.topology import Scene
 from solvation.errors import TrajectoryError
@@ -45,6 +45,8 @@ def analyze_scene(
     charge_scale: float = 1.0,
     partial_charges: Mapping[str, Sequence[float]] | None = None,
     blocks: int = 5,
+    starts: Sequence[str] | None = None,
+    series: bool = False,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> tuple[xr.DataTree, list[Quantity]]:
     """Measure everything, in two readings of the trajectory.
@@ -70,6 +72,11 @@ def analyze_scene(
         without ions.
     blocks
         Stretches of time per replica for the errors of g(r).
+    starts
+        How each replica was packed, e.g. ``"separated"``; replicas of one start share a name. If
+        not given, every replica is a start of its own.
+    series
+        Whether to keep coordination numbers of every cation in every frame.
     progress
         Called with frames done, frames in all and a label.
 
@@ -105,18 +112,19 @@ def analyze_scene(
     )  # fmt: skip
     shells = _find_cutoffs(scene, first, pairs, cutoffs)
     contacts = Contacts(cutoffs={pair: cutoff.value for pair, cutoff in shells.items()})
+    snapshots, units = plan_snapshots(scene)
     second = run_analyzers(
-        scene, [contacts, Centres()], blocks=blocks, progress=progress, label="contacts and paths"
+        scene,
+        [contacts, snapshots, Centres()],
+        blocks=blocks,
+        progress=progress,
+        label="contacts and paths",
     )
     tables: tuple[ContactTable, ...] = second["contacts"].total().result()
     paths: tuple[Path, ...] = second["centres"].total().result()
+    albums: tuple[Album, ...] = second["snapshots"].total().result()
     nodes: dict[str, xr.Dataset] = {"rdf": _describe_rdfs(first, shells)}
-    residence = measure_residence(scene, tables)
-    events = count_events(residence)
-    nodes["coordination"] = measure_coordination(scene, tables, pairs, events=events)
-    nodes["speciation"] = measure_speciation(scene, tables, events=events)
-    nodes["shells"] = measure_shells(scene, tables, events=events)
-    nodes["residence"] = residence
+    nodes.update(measure_suite(scene, tables, albums, pairs, units=units, series=series))
     diffusion = measure_diffusion(scene, paths)
     if diffusion is not None:
         nodes["diffusion"] = diffusion
@@ -133,7 +141,12 @@ def analyze_scene(
     spans = [float(np.nan_to_num(p.times[-1] - p.times[0])) for p in paths]
     memory = judge_memory(nodes["residence"], longest=max(spans))
     problem = next((p.problem for p in paths if p.problem), None)
-    return tree, summarize_tree(scene, tree, shells, memory, problem=problem)
+    quantities = summarize_tree(scene, tree, shells, memory, problem=problem)
+    agreement = compare_replicas(scene, tables, albums, pairs, shells, units=units, starts=starts)
+    if agreement is not None:
+        tree["agreement"] = xr.DataTree(agreement)
+        quantities = widen_errors(quantities, agreement)
+    return tree, quantities
 
 
 def _find_cutoffs(
@@ -186,7 +199,10 @@ def _describe_rdfs(
 def _describe(nodes: dict[str, xr.Dataset], contacts: Contacts) -> None:
     """Say in each node how it was made."""
     radii = {"-".join(k): round(v, 4) for k, v in contacts.cutoffs.items()}
-    for name in ("coordination", "speciation", "shells", "residence"):
+    for name in (
+        "coordination", "denticity", "geometry", "shapes", "speciation", "clusters", "shells",
+        "residence", "exchange",
+    ):  # fmt: skip
         nodes[name].attrs["contact"] = f"donor atom within (Å): {json.dumps(radii)}"
     nodes["speciation"].attrs["shared solvent"] = (
         "a molecule bound to the cation, any atom of which is within the sum of the van der Waals "

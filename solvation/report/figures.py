@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "draw_bars",
     "draw_charge",
     "draw_classes",
     "draw_coordination",
@@ -30,6 +31,7 @@ __all__ = [
     "draw_rdf",
     "draw_residence",
     "draw_series",
+    "write_powers",
 ]
 
 Stage = tuple[str, float, float]
@@ -130,7 +132,7 @@ def draw_classes(speciation: xr.Dataset) -> str:
     x = np.arange(len(names), dtype=float)
     for k, ion in enumerate(("cation", "anion")):
         y, error = (np.asarray(speciation[ion + s], dtype=float) for s in ("", "_stderr"))
-        _draw_bars(axes, x + (k - 0.5) * 0.38, y, error, 0.35, PALETTE[k], f"per {ion}")
+        draw_bars(axes, x + (k - 0.5) * 0.38, y, error, 0.35, PALETTE[k], f"per {ion}")
     axes.set_xticks(x, [{"free": "free"}.get(n, n.upper()) for n in names])
     axes.set_ylim(0, 1)
     axes.set_ylabel("fraction of ions")
@@ -193,7 +195,7 @@ def draw_residence(residence: xr.Dataset) -> str:
     axes.set_yticks(at, [write_pair(p) for p in pairs])
     axes.set_xlabel("residence time (ns)")
     axes.grid(visible=False, axis="y")
-    _write_powers(axes, "x")
+    write_powers(axes, "x")
     return write_panel(axes, "residence", "Residence times with 95 % intervals")
 
 
@@ -268,14 +270,15 @@ def _draw_curves(
         axes.plot(x[part], guide, color=MUTED, lw=1, ls=(0, (4, 3)), label="slope 1")
         axes.legend(loc="upper left")
     axes.set_xlabel("lag (ps)")
-    _write_powers(axes, "x")
-    _write_powers(axes, "y")
+    write_powers(axes, "x")
+    write_powers(axes, "y")
 
 
-def _draw_bars(
+def draw_bars(
     axes: Axes, x: NDArray[Any], y: NDArray[Any], error: NDArray[Any], width: float, color: str,
     label: str,
 ) -> None:  # fmt: skip
+    """Draw bars with their errors."""
     axes.bar(x, y, width, color=color, label=label)
     axes.errorbar(x, y, yerr=error, fmt="none", ecolor=INK, elinewidth=0.9)
 
@@ -294,7 +297,7 @@ def _thin(x: NDArray[Any], y: NDArray[Any], most: int = 600) -> tuple[NDArray[An
     return x[:size].reshape(-1, block).mean(1), y[:size].reshape(-1, block).mean(1)
 
 
-def _write_powers(axes: Axes, which: str) -> None:
+def write_powers(axes: Axes, which: str) -> None:
     """Label a logarithmic axis 0.1, 1, 10, 100, 10³ without mathtext."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 

@@ -175,9 +175,13 @@ def list_residence(
     data = tree["residence"].to_dataset()
     rows = []
     for pair in data["pair"].to_numpy().astype(str):
-        one = {name: float(data[name].sel(pair=pair)) for name in data.data_vars}
+        one = {
+            name: float(data[name].sel(pair=pair)) for name in data.data_vars
+            if data[name].dims == ("pair",)
+        }  # fmt: skip
+        half = one.get("kaplan_meier_time", float("nan"))
         low, high = one["low"], one["high"]
-        interval = f"{low:.2g} – {high:.2g}" if np.isfinite(low + high) else ""
+        interval = f"{low:.3g} – {high:.3g}" if np.isfinite(low + high) else ""
         rows.append(
             {
                 "pair": write_pair(pair),
@@ -185,6 +189,7 @@ def list_residence(
                 "interval": interval,
                 "events": f"{one['n_events']:.0f}",
                 "exposure": f"{one['exposure']:.3g}",
+                "kaplan_meier": f"{half:.3g}" if np.isfinite(half) else "",
                 "survival": f"{one['survival']:.2f}" if np.isfinite(one["survival"]) else "—",
             }
         )
