@@ -107,7 +107,7 @@ def label_binding(scene: Scene, atoms: Ints) -> str:
     """Name a way of binding: the donors, and the chelate rings they close with the cation.
 
     ``"O2 (5)"`` is two oxygens that close a five-membered ring, ``"O3 (5+5)"`` three in a row,
-    ``"O2 (8, skips)"`` two with a donor between them that is not bound.
+    ``"O2 (8, skips)"`` two with an oxygen between them that is not bound.
 
     Parameters
     ----------
@@ -148,7 +148,8 @@ def label_binding(scene: Scene, atoms: Ints) -> str:
             break
         joined |= set(best)
         sizes.append(len(paths[best]) + 1)
-        skips |= bool(idle & set(paths[best][1:-1]))
+        passed = {str(scene.elements[a]) for a in idle & set(paths[best][1:-1])}
+        skips |= bool(passed & {str(scene.elements[a]) for a in best})
     rings = "+".join(str(n) for n in sorted(sizes))
     return f"{name} ({rings}{', skips' if skips else ''})"
 
