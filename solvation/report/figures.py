@@ -1,9 +1,7 @@
-"""Every plot of the report, each as one piece of inline SVG.
+"""Plots of the report, each as one piece of inline SVG; the only home of matplotlib.
 
-The only home of matplotlib. Plots are drawn without pyplot (no global state) and in ink that
-follows the page: text and axes take the colour of the text around them, light or dark. One
-panel is one figure, so that the page can set them side by side or, on a phone, one below the
-other, without their letters shrinking.
+No pyplot (no global state), and ink that follows the page, light or dark. One panel is one
+figure, so that the page can set them side by side or, on a phone, one below the other.
 """
 
 from __future__ import annotations
