@@ -23,10 +23,10 @@ LONGER = {"pipeline.py": 450, "library.py": 450}
 HOMES = {
     "rdkit": ("library.py", "build/"),
     "openmm": ("build/system.py", "build/terms.py", "build/audit.py", "simulate/"),
-    "MDAnalysis": ("analyze/scene.py",),
+    "MDAnalysis": ("analyze/reader.py",),
     "matplotlib": ("report/figures.py",),
-    "dask": ("pipeline.py", "campaign.py"),
-    "distributed": ("pipeline.py", "campaign.py"),
+    "dask": ("worker.py", "campaign.py"),
+    "distributed": ("worker.py", "campaign.py"),
 }
 """Where each heavy library may be imported, inside functions only."""
 

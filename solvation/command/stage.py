@@ -106,6 +106,8 @@ def run_stages(
     strict: bool,
     as_json: bool,
     since: Stage = Stage.build,
+    jobs: int = 1,
+    scheduler: str | None = None,
 ) -> None:
     """Load a recipe or a run folder and run the pipeline."""
     with guard_errors():
@@ -137,6 +139,8 @@ def run_stages(
                 replicas=replicas,
                 since=since.value,
                 until=stage,
+                jobs=jobs,
+                scheduler=scheduler,
                 command=write_command_line(),
                 progress=listen,
             )
