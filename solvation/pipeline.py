@@ -435,11 +435,8 @@ def _set_replicas(recipe: Recipe, number: int) -> Recipe:
 
 def _describe(tick: Tick) -> str:
     """Put a tick in words."""
-    left = (
-        f"{tick.remaining / 3600:.1f} h"
-        if tick.remaining > 5400
-        else f"{tick.remaining / 60:.1f} min"
-    )
+    hours, minutes = tick.remaining / 3600, tick.remaining / 60
+    left = f"{hours:.1f} h" if hours > 1.5 else f"{minutes:.1f} min"
     return (
         f"{tick.replica} {tick.stage} {tick.time:.4g}/{tick.time_total:.4g} ps · "
         f"{tick.speed:.3g} ns/day · {left} left · "

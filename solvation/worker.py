@@ -20,7 +20,7 @@ class Workers(NamedTuple):
 
     executor: Executor | None
     """Any `concurrent.futures.Executor` whose workers see the same files; None for this process."""
-    count: int
+    number: int
     """How many pieces are worked on at once."""
 
 
@@ -48,7 +48,7 @@ def open_workers(jobs: int = 1, scheduler: str | None = None) -> Iterator[Worker
     Examples
     --------
     >>> with open_workers(1) as workers:
-    ...     workers.count
+    ...     workers.number
     1
     """
     if jobs < 1:

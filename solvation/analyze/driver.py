@@ -147,7 +147,7 @@ def run_analyzers(
         raise ValueError(f"analyzers must have different names, got {names}")
     parts: dict[str, list[Part[Any]]] = {name: [] for name in names}
     total = sum(source.n_frames for source in scene.sources)
-    longest = min(_TASK_FRAMES, -(-total // (_TASKS_PER_WORKER * workers.count)))
+    longest = min(_TASK_FRAMES, -(-total // (_TASKS_PER_WORKER * workers.number)))
     tasks = _list_tasks(scene, blocks, longest if workers.executor else _TASK_FRAMES)
     spool = Spool()
     done = 0
@@ -213,7 +213,7 @@ def _look_everywhere(
     try:
         for task in tasks:
             # A few pieces ahead keep workers busy; more would only fill the memory here.
-            if len(waiting) >= 2 * workers.count + 2:
+            if len(waiting) >= 2 * workers.number + 2:
                 first, future = waiting.popleft()
                 yield first, future.result()
             waiting.append((task, workers.executor.submit(_look_packed, packed, task)))

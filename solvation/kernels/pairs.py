@@ -73,7 +73,7 @@ def find_neighbours(a: Floats, b: Floats, matrix: Floats, cutoff: float) -> Neig
     if len(a) == 0 or n_a == 0 or n_b == 0:
         empty = np.empty(0, dtype=np.int64)
         return Neighbours(frame=empty, first=empty, second=empty, distance=np.empty(0))
-    inverse = np.linalg.inv(matrix)
+    inverse: Floats = np.asarray(np.linalg.inv(matrix), dtype=np.float64)
     here, there = _to_integers(a, inverse), _to_integers(b, inverse)
     # Single precision is good to 1e-7 of the box; the margin is a hundred times that.
     reach = cutoff * (1.0 + 1e-6) + 1e-5 * float(np.abs(matrix).sum(axis=(-2, -1)).max())
