@@ -10,9 +10,14 @@ from typing import TYPE_CHECKING, Any, get_args
 from solvation.analyze.specimen import write_specimens
 from solvation.errors import RecipeError, WorkspaceError
 from solvation.event import Listener, StageName, relay_frames, tell
-from solvation.inputs import hash_build, hash_simulation, hash_text, list_differences
+from solvation.inputs import (
+    find_experiment,
+    hash_build,
+    hash_simulation,
+    hash_text,
+    list_differences,
+)
 from solvation.job import Run, open_results
-from solvation.library import find_system
 from solvation.log import read_log
 from solvation.recipe import Recipe, load_recipe
 from solvation.results import (
@@ -21,12 +26,11 @@ from solvation.results import (
     save_results,
     save_summary,
 )
+from solvation.worker import Workers, open_workers
 from solvation.workspace import RunFolder, collect_versions, open_run, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    import xarray as xr
 
     from solvation.simulate.dynamics import Tick
     from solvation.simulate.protocol import Plan
@@ -45,6 +49,8 @@ def run(
     replicas: int | None = None,
     since: StageName = "build",
     until: StageName = "report",
+    jobs: int = 1,
+    scheduler: str | None = None,
     command: str | None = None,
     progress: Listener | None = None,
 ) -> Run:
@@ -66,6 +72,8 @@ def run(
         The first stage to do; what comes before it must be there.
     until
         The last stage to do.
+    jobs, scheduler
+        See `solvation.worker.open_workers`.
     command
         What the user typed, for the manifest.
     progress
@@ -109,7 +117,8 @@ def run(
         if "simulate" in chosen:
             _simulate(folder, resolved, plan, platform, progress)
         if "analyze" in chosen:
-            _analyze(folder, resolved, plan, progress)
+            with open_workers(jobs, scheduler) as workers:
+                _analyze(folder, resolved, plan, workers, progress)
         if "report" in chosen:
             _report(folder, resolved, progress)
     return Run(folder=folder)
@@ -138,9 +147,11 @@ def rewrite_report(path: str | Path, *, progress: Listener | None = None) -> Run
 
 def analyze_trajectory(
     topology: str | Path,
-    trajectories: Sequence[str | Path],
+    trajectories: Sequence[str | Path | Sequence[str | Path]],
     path: str | Path,
     *,
+    jobs: int = 1,
+    scheduler: str | None = None,
     command: str | None = None,
     progress: Listener | None = None,
     cutoffs: Mapping[str, float] | None = None,
@@ -152,9 +163,12 @@ def analyze_trajectory(
     Parameters
     ----------
     topology, trajectories
-        Anything MDAnalysis reads; several trajectories are replicas of one system.
+        Anything MDAnalysis reads; several trajectories are replicas of one system, and one that
+        is itself a list are the files of one run, in order.
     path
         Where ``results.nc``, ``summary.json`` and ``report.html`` go.
+    jobs, scheduler
+        Workers, see `solvation.worker.open_workers`; the numbers do not depend on them.
     command
         What the user typed, for the manifest.
     progress
@@ -178,7 +192,7 @@ def analyze_trajectory(
     tell(progress, "analyze", 0.0, "reading the topology")
     scene = open_scene(topology, list(trajectories), temperature=temperature, **choices)
     folder = open_run(path)
-    with folder.lock():
+    with folder.lock(), open_workers(jobs, scheduler) as workers:
         inputs = hash_text([str(topology), *map(str, trajectories), repr(cutoffs), repr(choices)])
         name = Path(topology).resolve().parent.name or Path(topology).stem
         folder.update_manifest(
@@ -186,8 +200,9 @@ def analyze_trajectory(
         )
         with folder.record_stage("analyze", inputs):
             tree, quantities = analyze_scene(
-                scene, cutoffs=cutoffs, temperature=temperature, progress=relay_frames(progress)
-            )
+                scene, cutoffs=cutoffs, temperature=temperature, workers=workers,
+                progress=relay_frames(progress),
+            )  # fmt: skip
             tree.attrs.update(name=name, kind="trajectory")
             save_results(tree, folder.results)
             write_specimens(folder.path / "structures", tree["shells"].to_dataset())
@@ -317,7 +332,13 @@ def _simulate(
     tell(progress, "simulate", 1.0, f"{len(plan.replicas)} replica(s) of {length}")
 
 
-def _analyze(folder: RunFolder, recipe: Recipe, plan: Plan, progress: Listener | None) -> None:
+def _analyze(
+    folder: RunFolder,
+    recipe: Recipe,
+    plan: Plan,
+    workers: Workers,
+    progress: Listener | None,
+) -> None:
     """Do the analyze stage."""
     from solvation.analyze.scene import open_scene
     from solvation.analyze.stage import analyze_scene
@@ -348,10 +369,11 @@ def _analyze(folder: RunFolder, recipe: Recipe, plan: Plan, progress: Listener |
             temperature=temperature,
             charge_scale=audit["charge_scale"],
             starts=[replica.start for replica in plan.replicas],
+            workers=workers,
             progress=relay_frames(progress),
         )
         logs = {name: read_log(folder.simulate(name) / "log.csv") for name in names}
-        tree["thermo"] = _as_node(collect_thermo(logs))
+        tree["thermo"] = type(tree)(collect_thermo(logs))
         density = summarize_density(logs)
         reached = summarize_composition(logs, audit["salts"], audit["asked"], density)
         model = {
@@ -390,7 +412,7 @@ def _write_page(folder: RunFolder, *, recipe: Recipe | None, progress: Listener 
     tell(progress, "report", 0.0, "drawing")
     experiment = None
     if recipe is not None:
-        path = _find_experiment(recipe.name)
+        path = find_experiment(recipe.name)
         experiment = load_experiment(path) if path is not None else None
     document, quantities = load_summary(folder.summary)
     write_report(
@@ -406,15 +428,6 @@ def _write_page(folder: RunFolder, *, recipe: Recipe | None, progress: Listener 
     tell(progress, "report", 1.0, str(folder.report))
 
 
-def _find_experiment(name: str) -> Path | None:
-    """Experimental values that are shipped with a recipe of this name."""
-    try:
-        path = find_system(name).with_name("experiment.toml")
-    except RecipeError:
-        return None
-    return path if path.is_file() else None
-
-
 def _set_replicas(recipe: Recipe, number: int) -> Recipe:
     """Change the number of replicas."""
     from solvation.recipe import parse_recipe
@@ -426,23 +439,13 @@ def _set_replicas(recipe: Recipe, number: int) -> Recipe:
 
 def _describe(tick: Tick) -> str:
     """Put a tick in words."""
-    left = (
-        f"{tick.remaining / 3600:.1f} h"
-        if tick.remaining > 5400
-        else f"{tick.remaining / 60:.1f} min"
-    )
+    hours, minutes = tick.remaining / 3600, tick.remaining / 60
+    left = f"{hours:.1f} h" if hours > 1.5 else f"{minutes:.1f} min"
     return (
         f"{tick.replica} {tick.stage} {tick.time:.4g}/{tick.time_total:.4g} ps · "
         f"{tick.speed:.3g} ns/day · {left} left · "
         f"{tick.density:.3f} g/cm3 · {tick.temperature:.0f} K"
     )
-
-
-def _as_node(dataset: xr.Dataset) -> xr.DataTree:
-    """Wrap a dataset as a node of a tree."""
-    import xarray as xr
-
-    return xr.DataTree(dataset)
 
 
 def _now() -> str:
