@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 
 from solvation.analyze.contact import Contacts
-from solvation.analyze.denticity import find_bindings, label_binding, measure_denticity
+from solvation.analyze.denticity import (
+    find_bindings,
+    find_ways,
+    label_binding,
+    measure_denticity,
+)
 from solvation.analyze.driver import run_analyzers
 from solvation.analyze.frames import ArraySource
 from solvation.analyze.shell import measure_shells, name_motif
@@ -74,7 +79,7 @@ def test_rings_of_a_glyme(bound, label, reverse):
     found = find_bindings(scene, table)
     assert found.denticity.tolist() == [sum(bound)]
     assert label_binding(scene, found.atom) == label
-    measured = measure_denticity(scene, [table])
+    measured = measure_denticity(scene, *find_ways(scene, [table]))
     assert measured["binding_name"].values.tolist() == [label]
     assert measured["binding_fraction"].values.tolist() == [1.0]
     assert float(measured["fraction"].sel(denticity=sum(bound))[0]) == 1.0
@@ -109,7 +114,7 @@ def _bridge(chlorides):
 
 def test_a_chloride_bridges_through_one_atom():
     scene, tables = _bridge(np.array([[2.0, 1.4, 0], [2.0, -1.4, 0], [-2.4, 0, 0], [15.0, 15, 15]]))
-    found = measure_denticity(scene, tables)
+    found = measure_denticity(scene, *find_ways(scene, tables))
     assert float(found["bridging"][0]) == pytest.approx(2 / 3)
     assert float(found["bridging_atom"][0]) == pytest.approx(2 / 3)
     assert float(found["bridging_stderr"][0]) > 0.0
