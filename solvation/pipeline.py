@@ -16,12 +16,11 @@ from solvation.job import Run, open_results
 from solvation.log import read_log
 from solvation.recipe import Recipe, load_recipe, set_replicas
 from solvation.results import load_results, load_summary, save_results, save_summary
+from solvation.worker import Workers, open_workers
 from solvation.workspace import RunFolder, collect_versions, open_run, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    import xarray as xr
 
     from solvation.simulate.dynamics import Tick
     from solvation.simulate.protocol import Plan
@@ -41,6 +40,8 @@ def run(
     since: StageName = "build",
     until: StageName = "report",
     allow_scripts: bool = False,
+    jobs: int = 1,
+    scheduler: str | None = None,
     command: str | None = None,
     progress: Listener | None = None,
 ) -> Run:
@@ -64,6 +65,8 @@ def run(
         The last stage to do.
     allow_scripts
         Whether a force field may run Python code while a box is built.
+    jobs, scheduler
+        See `solvation.worker.open_workers`.
     command
         What the user typed, for the manifest.
     progress
@@ -111,7 +114,8 @@ def run(
         if "simulate" in chosen:
             _simulate(folder, resolved, plan, platform, progress)
         if "analyze" in chosen:
-            _analyze(folder, resolved, plan, progress)
+            with open_workers(jobs, scheduler) as workers:
+                _analyze(folder, resolved, plan, workers, progress)
         if "report" in chosen:
             _report(folder, resolved, progress)
     return Run(folder=folder)
@@ -140,9 +144,11 @@ def rewrite_report(path: str | Path, *, progress: Listener | None = None) -> Run
 
 def analyze_trajectory(
     topology: str | Path,
-    trajectories: Sequence[str | Path],
+    trajectories: Sequence[str | Path | Sequence[str | Path]],
     path: str | Path,
     *,
+    jobs: int = 1,
+    scheduler: str | None = None,
     command: str | None = None,
     progress: Listener | None = None,
     cutoffs: Mapping[str, float] | None = None,
@@ -154,9 +160,12 @@ def analyze_trajectory(
     Parameters
     ----------
     topology, trajectories
-        Anything MDAnalysis reads; several trajectories are replicas of one system.
+        Anything MDAnalysis reads; several trajectories are replicas of one system, and one that
+        is itself a list are the files of one run, in order.
     path
         Where ``results.nc``, ``summary.json`` and ``report.html`` go.
+    jobs, scheduler
+        Workers, see `solvation.worker.open_workers`; the numbers do not depend on them.
     command
         What the user typed, for the manifest.
     progress
@@ -180,7 +189,7 @@ def analyze_trajectory(
     tell(progress, "analyze", 0.0, "reading the topology")
     scene = open_scene(topology, list(trajectories), temperature=temperature, **choices)
     folder = open_run(path)
-    with folder.lock():
+    with folder.lock(), open_workers(jobs, scheduler) as workers:
         inputs = hash_text([str(topology), *map(str, trajectories), repr(cutoffs), repr(choices)])
         name = Path(topology).resolve().parent.name or Path(topology).stem
         folder.update_manifest(
@@ -188,8 +197,9 @@ def analyze_trajectory(
         )
         with folder.record_stage("analyze", inputs):
             tree, quantities = analyze_scene(
-                scene, cutoffs=cutoffs, temperature=temperature, progress=relay_frames(progress)
-            )
+                scene, cutoffs=cutoffs, temperature=temperature, workers=workers,
+                progress=relay_frames(progress),
+            )  # fmt: skip
             tree.attrs.update(name=name, kind="trajectory")
             save_results(tree, folder.results)
             write_specimens(folder.path / "structures", tree["shells"].to_dataset())
@@ -326,7 +336,13 @@ def _simulate(
     tell(progress, "simulate", 1.0, f"{len(plan.replicas)} replica(s) of {length}")
 
 
-def _analyze(folder: RunFolder, recipe: Recipe, plan: Plan, progress: Listener | None) -> None:
+def _analyze(
+    folder: RunFolder,
+    recipe: Recipe,
+    plan: Plan,
+    workers: Workers,
+    progress: Listener | None,
+) -> None:
     """Do the analyze stage."""
     from solvation.analyze.scene import open_scene
     from solvation.analyze.stage import analyze_scene
@@ -358,10 +374,11 @@ def _analyze(folder: RunFolder, recipe: Recipe, plan: Plan, progress: Listener |
             charge_scale=audit["charge_scale"],
             partial_charges=audit.get("partial_charges"),
             starts=[replica.start for replica in plan.replicas],
+            workers=workers,
             progress=relay_frames(progress),
         )
         logs = {name: read_log(folder.simulate(name) / "log.csv") for name in names}
-        tree["thermo"] = _as_node(collect_thermo(logs))
+        tree["thermo"] = type(tree)(collect_thermo(logs))
         density = summarize_density(logs)
         units = {**audit["salts"], **audit.get("additives", {})}
         reached = summarize_composition(logs, units, audit["asked"], density)
@@ -415,23 +432,13 @@ def _write_page(folder: RunFolder, *, recipe: Recipe | None, progress: Listener 
 
 def _describe(tick: Tick) -> str:
     """Put a tick in words."""
-    left = (
-        f"{tick.remaining / 3600:.1f} h"
-        if tick.remaining > 5400
-        else f"{tick.remaining / 60:.1f} min"
-    )
+    hours, minutes = tick.remaining / 3600, tick.remaining / 60
+    left = f"{hours:.1f} h" if hours > 1.5 else f"{minutes:.1f} min"
     return (
         f"{tick.replica} {tick.stage} {tick.time:.4g}/{tick.time_total:.4g} ps · "
         f"{tick.speed:.3g} ns/day · {left} left · "
         f"{tick.density:.3f} g/cm3 · {tick.temperature:.0f} K"
     )
-
-
-def _as_node(dataset: xr.Dataset) -> xr.DataTree:
-    """Wrap a dataset as a node of a tree."""
-    import xarray as xr
-
-    return xr.DataTree(dataset)
 
 
 def _now() -> str:

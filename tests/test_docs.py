@@ -245,7 +245,7 @@ def test_results_have_the_names_of_the_reference() -> None:
     patterns = [
         re.escape(name).replace("<cation>", r"\w+").replace("<site>", r"\w+\.\w+")
         for name in re.findall(
-            r"^\| `([a-z_]+[.a-z_<>{},-]*)` \| (?:1|Å|ns|m2/s|mS/cm|g/cm3|mol/L) \|",
+            r"^\| `([a-z_]+[.a-z_<>{},-]*)` \| (?:1|Å|degree|ns|m2/s|mS/cm|g/cm3|mol/L) \|",
             text,
             flags=re.MULTILINE,
         )

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from solvation.analyze.contact import ContactTable, list_ions
-from solvation.analyze.snapshot import Album
+from solvation.analyze.snapshot import Album, find_rows
 from solvation.analyze.topology import Scene
 from solvation.kernels.uncertainty import ratio_error
 
@@ -241,14 +241,12 @@ def measure_conformations(
 
 def _find_binding(scene: Scene, table: ContactTable, album: Album, unit: Units) -> Ints:
     """Tell how each unit is bound in each snapshot: index into `BINDINGS`."""
-    contacts = table.contacts
-    index = np.full(int(max(album.frames.max(initial=0), table.n_frames)) + 1, -1, dtype=np.int64)
-    index[album.frames] = np.arange(len(album.frames))
-    shot = index[contacts["frame"]]
+    rows, shot = find_rows(table, album)
+    contacts = table.contacts[rows]
     place = np.full(scene.n_atoms, -1, dtype=np.int64)
     oxygens = np.unique(unit.atoms[:, [1, 4]])
     place[oxygens] = np.arange(len(oxygens))
-    mine = (shot >= 0) & (place[contacts["atom"]] >= 0)
+    mine = place[contacts["atom"]] >= 0
     n_shots, n_cations = len(album.frames), max(list_ions(scene).n_cations, 1)
     where = shot[mine] * len(oxygens) + place[contacts["atom"][mine]]
     pairs = np.unique(where * n_cations + contacts["cation"][mine])

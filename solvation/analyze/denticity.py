@@ -9,15 +9,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from solvation.analyze.contact import ContactTable, Ions, list_ions
+from solvation.analyze.contact import ContactTable, list_ions
 from solvation.analyze.topology import Scene
 from solvation.kernels.uncertainty import ratio_error
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Bindings", "find_bindings", "label_binding", "measure_denticity",
-           "name_bindings", "number_donors"]  # fmt: skip
+__all__ = [
+    "Bindings",
+    "Way",
+    "Ways",
+    "find_bindings",
+    "find_ways",
+    "label_binding",
+    "measure_denticity",
+    "number_donors",
+]
 
 Ints = npt.NDArray[np.int64]
 
@@ -107,7 +115,7 @@ def label_binding(scene: Scene, atoms: Ints) -> str:
     """Name a way of binding: the donors, and the chelate rings they close with the cation.
 
     ``"O2 (5)"`` is two oxygens that close a five-membered ring, ``"O3 (5+5)"`` three in a row,
-    ``"O2 (8, skips)"`` two with a donor between them that is not bound.
+    ``"O2 (8, skips)"`` two with an oxygen between them that is not bound.
 
     Parameters
     ----------
@@ -148,7 +156,8 @@ def label_binding(scene: Scene, atoms: Ints) -> str:
             break
         joined |= set(best)
         sizes.append(len(paths[best]) + 1)
-        skips |= bool(idle & set(paths[best][1:-1]))
+        passed = {str(scene.elements[a]) for a in idle & set(paths[best][1:-1])}
+        skips |= bool(passed & {str(scene.elements[a]) for a in best})
     rings = "+".join(str(n) for n in sorted(sizes))
     return f"{name} ({rings}{', skips' if skips else ''})"
 
@@ -168,35 +177,119 @@ def _walk(neighbours: Mapping[int, Sequence[int]], start: int) -> dict[int, tupl
     return paths
 
 
-def name_bindings(scene: Scene, found: Sequence[Bindings]) -> tuple[list[str], list[Ints]]:
-    """Name the way of every binding; each set of atoms is looked at once.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """One way in which ligands bind."""
+
+    ligand: str
+    """Species, e.g. ``"DME"``."""
+    name: str
+    """See `label_binding`."""
+    denticity: int
+    """Atoms it binds through."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ways:
+    """How the ligands of one replica are bound, counted."""
+
+    counts: npt.NDArray[np.uint8]
+    """Ligands bound in each way, shape ``(n_frames, n_cations, n_ways)``."""
+    bridges: dict[str, Ints]
+    """By ligand, sums over stretches of frames of bound molecules, of those that bind several
+    cations, and of those that do so by one atom, shape ``(3, n_stretches, n_molecules)``."""
+
+
+def find_ways(scene: Scene, tables: Sequence[ContactTable]) -> tuple[list[Way], list[Ways]]:
+    """Count how ligands are bound, going through the tables in bounded memory.
 
     Returns
     -------
-    names
-        Of the ways that occur, sorted; see `label_binding`.
-    kinds
-        Index into ``names`` of every binding, one array per replica.
+    ways
+        All that occur, by ligand and name.
+    counts
+        One per replica.
     """
-    names: dict[int, str] = {}
-    for b in found:
-        codes, example = np.unique(b.code, return_index=True)
-        for code, k in zip(codes.tolist(), example.tolist(), strict=True):
-            if code not in names:
-                atoms = b.atom[b.first[k] : b.first[k] + b.denticity[k]]
-                names[code] = label_binding(scene, atoms)
+    names: dict[int, Way] = {}
+    found = []
+    for table in tables:
+        pieces, first = [], 0
+        stretch = -(-table.n_frames // _STRETCHES)
+        bridges = {
+            ligand: np.zeros((3, -(-table.n_frames // stretch), size), dtype=np.int64)
+            for ligand, size in _list_ligands(scene).items()
+        }
+        for piece in table.split():
+            bindings = find_bindings(scene, piece)
+            pieces.append((bindings.frame.astype(np.int32) + first, bindings.cation,
+                           _name_new(scene, bindings, names)))  # fmt: skip
+            for ligand, sums in bridges.items():
+                _add_bridges(scene, bindings, ligand, (bindings.frame + first) // stretch, sums)
+            first += piece.n_frames
+        found.append((table.n_frames, pieces, bridges))
+    ways = sorted(set(names.values()), key=lambda w: (w.ligand, w.denticity, w.name))
     codes = np.array(sorted(names), dtype=np.uint64)
-    labels = sorted(set(names.values()))
-    index = np.array([labels.index(names[int(c)]) for c in codes], dtype=np.int64)
-    return labels, [index[np.searchsorted(codes, b.code)] for b in found]
+    place = np.array([ways.index(names[int(c)]) for c in codes], dtype=np.int64)
+    n_cations = list_ions(scene).n_cations
+    result = []
+    for n_frames, pieces, bridges in found:
+        counts = np.zeros((n_frames, n_cations, len(ways)), dtype=np.uint8)
+        for frame, cation, code in pieces:
+            np.add.at(counts, (frame, cation, place[np.searchsorted(codes, code)]), 1)
+        result.append(Ways(counts=counts, bridges=bridges))
+    return ways, result
+
+
+_STRETCHES = 500
+"""Into how many stretches a replica is cut for the error of bridging."""
+
+
+def _list_ligands(scene: Scene) -> dict[str, int]:
+    names = dict.fromkeys(site.species for site in scene.sites)
+    return {name: scene.find_species(name).n_molecules for name in names}
+
+
+def _name_new(scene: Scene, bindings: Bindings, names: dict[int, Way]) -> npt.NDArray[np.uint64]:
+    """Name the sets of atoms not seen before, and return the code of every binding."""
+    kinds = scene.molecule_species
+    codes, example = np.unique(bindings.code, return_index=True)
+    for code, k in zip(codes.tolist(), example.tolist(), strict=True):
+        if code not in names:
+            size = int(bindings.denticity[k])
+            atoms = bindings.atom[bindings.first[k] : bindings.first[k] + size]
+            ligand = scene.species[int(kinds[bindings.molecule[k]])].name
+            names[code] = Way(ligand=ligand, name=label_binding(scene, atoms), denticity=size)
+    return bindings.code
+
+
+def _add_bridges(scene: Scene, bindings: Bindings, ligand: str, stretch: Ints, sums: Ints) -> None:
+    """Add the molecules of a ligand that are bound, that bridge, and that do so by one atom."""
+    species = scene.find_species(ligand)
+    index = np.full(scene.n_molecules, -1, dtype=np.int64)
+    index[species.molecules] = np.arange(species.n_molecules)
+    mine = np.flatnonzero(index[bindings.molecule] >= 0)
+    key = bindings.frame[mine] * species.n_molecules + index[bindings.molecule[mine]]
+    where, first, cations = np.unique(key, return_index=True, return_counts=True)
+    molecule, when = where % species.n_molecules, stretch[mine][first]
+    np.add.at(sums[0], (when, molecule), 1)
+    np.add.at(sums[1], (when[cations > 1], molecule[cations > 1]), 1)
+    # Atoms that several cations touch are listed several times in the same frame.
+    size = bindings.denticity[mine]
+    rows = np.repeat(np.arange(len(mine)), size)
+    offset = np.arange(len(rows)) - np.repeat(np.cumsum(size) - size, size)
+    atom = bindings.atom[bindings.first[mine][rows] + offset]
+    used, times = np.unique(bindings.frame[mine][rows] * scene.n_atoms + atom, return_counts=True)
+    frame, atom = np.divmod(used[times > 1], scene.n_atoms)
+    shared = np.isin(where, frame * species.n_molecules + index[scene.molecule[atom]])
+    np.add.at(sums[2], (when[shared], molecule[shared]), 1)
 
 
 def measure_denticity(
     scene: Scene,
-    tables: Sequence[ContactTable],
+    ways: Sequence[Way],
+    found: Sequence[Ways],
     *,
     events: Mapping[str, int] | None = None,
-    bindings: Sequence[Bindings] | None = None,
 ) -> xr.Dataset:
     """Average through how many atoms ligands bind, how, and how many cations they join.
 
@@ -204,56 +297,47 @@ def measure_denticity(
     ----------
     scene
         Species.
-    tables
-        Contacts, one table per replica.
+    ways, found
+        From `find_ways`.
     events
         Exchanges by cation and ligand, e.g. ``"Mg-DME"``, see `ratio_error`.
-    bindings
-        From `find_bindings`, if at hand.
     """
     import xarray as xr
 
-    found = bindings or [find_bindings(scene, table) for table in tables]
     ions = list_ions(scene)
     names = [s.name for s in scene.species]
-    ligands = list(dict.fromkeys(site.species for site in scene.sites))
+    ligands = list(_list_ligands(scene))
     pairs = [(c.name, name) for c in scene.list_role("cation") for name in ligands]
-    most = max((int(b.denticity.max(initial=1)) for b in found), default=1)
+    most = max((w.denticity for w in ways), default=1)
     fraction = np.full((len(pairs), most), np.nan)
     error = np.full((len(pairs), most), np.nan)
     number = np.zeros(len(pairs))
     labels: list[tuple[str, str, float, float]] = []
-    kinds = scene.molecule_species
-    ways, kind = name_bindings(scene, found)
     for row, (cation, ligand) in enumerate(pairs):
         mine = ions.cation_species == names.index(cation)
-        chosen = [mine[b.cation] & (kinds[b.molecule] == names.index(ligand)) for b in found]
-        bound = [_count(b, c, ions)[:, mine] for b, c in zip(found, chosen, strict=True)]
+        own = [k for k, w in enumerate(ways) if w.ligand == ligand]
+        counts = {k: [f.counts[:, mine, k] for f in found] for k in own}
+        bound = [f.counts[:, mine][..., own].sum(axis=2, dtype=np.int16) for f in found]
         total = sum(int(n.sum()) for n in bound)
         number[row] = total / max(sum(n.size for n in bound), 1)
         if not total:
             continue
         n_events = None if events is None else events.get(f"{cation}-{ligand}", 0)
-
-        def share(
-            masks: Sequence[npt.NDArray[np.bool_]],
-            bound: Sequence[Ints] = bound,
-            mine: npt.NDArray[np.bool_] = mine,
-            n_events: int | None = n_events,
-        ) -> tuple[float, float]:
-            parts = [_count(b, m, ions)[:, mine] for b, m in zip(found, masks, strict=True)]
-            value = sum(int(p.sum()) for p in parts) / sum(int(n.sum()) for n in bound)
-            return value, ratio_error(parts, bound, n_events=n_events)
-
         for n in range(1, most + 1):
-            masks = [c & (b.denticity == n) for b, c in zip(found, chosen, strict=True)]
-            fraction[row, n - 1], error[row, n - 1] = share(masks)
-        used = np.unique(np.concatenate([k[c] for k, c in zip(kind, chosen, strict=True)]))
-        for i in used.tolist():
-            masks = [c & (k == i) for k, c in zip(kind, chosen, strict=True)]
-            labels.append((f"{cation}-{ligand}", ways[i], *share(masks)))
+            several = [counts[k] for k in own if ways[k].denticity == n]
+            parts = [
+                sum((c[i].astype(np.int16) for c in several), np.zeros_like(bound[i]))
+                for i in range(len(found))
+            ]
+            fraction[row, n - 1] = sum(int(p.sum()) for p in parts) / total
+            error[row, n - 1] = ratio_error(parts, bound, n_events=n_events)
+        for k in own:
+            value = sum(int(c.sum()) for c in counts[k]) / total
+            if value:
+                spread = ratio_error(counts[k], bound, n_events=n_events)
+                labels.append((f"{cation}-{ligand}", ways[k].name, value, spread))
     labels.sort(key=lambda one: (one[0], -one[2], one[1]))
-    bridging = [_measure_bridging(scene, found, ligand, events) for ligand in ligands]
+    bridging = [_measure_bridging(found, ligand, events) for ligand in ligands]
 
     def attrs(text: str) -> dict[str, str]:
         return {"units": "1", "long_name": text}
@@ -293,38 +377,11 @@ def measure_denticity(
     )  # fmt: skip
 
 
-def _count(bindings: Bindings, mask: npt.NDArray[np.bool_], ions: Ions) -> Ints:
-    """Count chosen bindings by frame and cation."""
-    n_c = ions.n_cations
-    flat = bindings.frame[mask] * n_c + bindings.cation[mask]
-    counts = np.bincount(flat, minlength=bindings.n_frames * n_c)
-    return counts.reshape(bindings.n_frames, n_c).astype(np.int64)
-
-
 def _measure_bridging(
-    scene: Scene, found: Sequence[Bindings], ligand: str, events: Mapping[str, int] | None
+    found: Sequence[Ways], ligand: str, events: Mapping[str, int] | None
 ) -> tuple[float, float, float, float]:
     """Return the fractions of coordinated molecules that bridge, and by one atom, with errors."""
-    species = scene.find_species(ligand)
-    index = np.full(scene.n_molecules, -1, dtype=np.int64)
-    index[species.molecules] = np.arange(species.n_molecules)
-    bound, bridges, shared = [], [], []
-    for b in found:
-        shape = (b.n_frames, species.n_molecules)
-        mine = index[b.molecule] >= 0
-        flat = b.frame[mine] * shape[1] + index[b.molecule[mine]]
-        cations = np.bincount(flat, minlength=shape[0] * shape[1])
-        rows = np.repeat(np.flatnonzero(mine), b.denticity[mine])
-        last = np.cumsum(b.denticity[mine])
-        offset = np.arange(len(rows)) - np.repeat(last - b.denticity[mine], b.denticity[mine])
-        atom = b.atom[b.first[rows] + offset]
-        used, times = np.unique(b.frame[rows] * scene.n_atoms + atom, return_counts=True)
-        frame, atom = np.divmod(used[times > 1], scene.n_atoms)
-        both = np.zeros(shape[0] * shape[1], dtype=np.bool_)
-        both[frame * shape[1] + index[scene.molecule[atom]]] = True
-        bound.append((cations > 0).reshape(shape).astype(np.int64))
-        bridges.append((cations > 1).reshape(shape).astype(np.int64))
-        shared.append(both.reshape(shape).astype(np.int64))
+    bound, bridges, shared = ([f.bridges[ligand][k] for f in found] for k in range(3))
     total = sum(int(x.sum()) for x in bound)
     if not total:
         nan = float("nan")

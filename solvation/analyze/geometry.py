@@ -97,16 +97,21 @@ def _measure_lengths(
         donor[scene.find_site(site).atoms] = True
         summed, counted = [], []
         for table in tables:
-            contacts = table.contacts
-            chosen = donor[contacts["atom"]] & mine[contacts["cation"]]
-            distance = contacts["distance"][chosen].astype(np.float64)
-            flat = contacts["frame"][chosen].astype(np.int64) * ions.n_cations
-            flat += contacts["cation"][chosen]
-            size = table.n_frames * ions.n_cations
-            shape = (table.n_frames, ions.n_cations)
-            summed.append(np.bincount(flat, distance, minlength=size).reshape(shape)[:, mine])
-            counted.append(np.bincount(flat, minlength=size).reshape(shape)[:, mine])
-            density[row] += np.histogram(distance, edges)[0]
+            sums, numbers = [], []
+            for piece in table.split():
+                contacts = piece.contacts
+                chosen = donor[contacts["atom"]] & mine[contacts["cation"]]
+                distance = contacts["distance"][chosen].astype(np.float64)
+                flat = contacts["frame"][chosen].astype(np.int64) * ions.n_cations
+                flat += contacts["cation"][chosen]
+                shape = (piece.n_frames, ions.n_cations)
+                size = shape[0] * shape[1]
+                sums.append(np.bincount(flat, distance, minlength=size).reshape(shape)[:, mine])
+                number = np.bincount(flat, minlength=size).reshape(shape)[:, mine]
+                numbers.append(number.astype(np.int16))
+                density[row] += np.histogram(distance, edges)[0]
+            summed.append(np.concatenate(sums))
+            counted.append(np.concatenate(numbers))
         total = sum(int(c.sum()) for c in counted)
         if not total:
             mean.append(float("nan"))

@@ -20,6 +20,7 @@ from solvation.kernels.survival import (
     count_survival,
     estimate_lifetime,
     find_runs,
+    join_runs,
     kaplan_meier,
     lifetime_from_counts,
 )
@@ -105,12 +106,16 @@ def find_stays(scene: Scene, table: ContactTable, *, tolerance: float = TOLERANC
     tolerance
         ps; an absence no longer than this does not end a stay.
     """
-    ligands, _ = list_ligands(scene, table)
     dt = find_timestep(table)
     gap = int(tolerance / dt + 1e-6) if dt > 0 else 0
-    key = ligands[:, 1] * scene.n_molecules + ligands[:, 2]
-    bare = find_runs(key, ligands[:, 0], table.n_frames)
-    runs = find_runs(key, ligands[:, 0], table.n_frames, gap=gap) if gap else bare
+    pieces, first = [], 0
+    for piece in table.split():
+        ligands, _ = list_ligands(scene, piece)
+        key = ligands[:, 1] * scene.n_molecules + ligands[:, 2]
+        pieces.append(find_runs(key, ligands[:, 0] + first, first + piece.n_frames))
+        first += piece.n_frames
+    bare = join_runs(pieces, table.n_frames)
+    runs = join_runs([bare], table.n_frames, gap=gap) if gap else bare
     pairs = list_pairs(scene)
     names = [s.name for s in scene.species]
     code = np.full((len(names), len(names)), -1, dtype=np.int64)

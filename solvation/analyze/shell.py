@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from solvation.analyze.contact import ContactTable, list_ions, list_ligands
-from solvation.analyze.denticity import Bindings, find_bindings, name_bindings
+from solvation.analyze.denticity import Way, Ways, find_ways
 from solvation.analyze.specimen import NUMBERS
 from solvation.analyze.topology import Scene
 from solvation.kernels.cell import minimum_image
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["count_shells", "extract_shell", "measure_shells", "name_motif", "name_shell"]
 
+Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 _DRAWN = 6
@@ -83,19 +84,17 @@ class _Kinds:
     """Central species of each kind."""
 
 
-def _sort_shells(scene: Scene, found: Sequence[Bindings]) -> _Kinds:
+def _sort_shells(scene: Scene, ways: Sequence[Way], found: Sequence[Ways]) -> _Kinds:
     ions = list_ions(scene)
-    names, kinds = name_bindings(scene, found)
-    species = [scene.molecule_species[b.molecule] for b in found]
     rng = np.random.default_rng(1)
-    shape = (len(scene.species), max(len(names), 1))
-    number = rng.integers(1, 2**63, size=shape, dtype=np.uint64)
+    number = rng.integers(1, 2**63, size=len(ways), dtype=np.uint64)
     own = rng.integers(1, 2**63, size=len(scene.species), dtype=np.uint64)
     # A shell is the sum of random numbers of its parts: equal sums are equal shells.
     sums = []
-    for b, kind, which in zip(found, kinds, species, strict=True):
-        total = np.broadcast_to(own[ions.cation_species], (b.n_frames, ions.n_cations)).copy()
-        np.add.at(total, (b.frame, b.cation), number[which, kind])
+    for f in found:
+        total = np.broadcast_to(own[ions.cation_species], f.counts.shape[:2]).copy()
+        for k, one in enumerate(number):
+            total += f.counts[..., k].astype(np.uint64) * one
         sums.append(total)
     _, example, which_kind = np.unique(
         np.concatenate([t.ravel() for t in sums]), return_index=True, return_inverse=True
@@ -105,19 +104,17 @@ def _sort_shells(scene: Scene, found: Sequence[Bindings]) -> _Kinds:
         which_kind.reshape(-1)[a:b].reshape(t.shape).astype(np.int64)
         for a, b, t in zip(edges[:-1], edges[1:], sums, strict=True)
     )
-    order = [i for i, s in enumerate(scene.species) if s.role == "solvent"]
-    order += [i for i, s in enumerate(scene.species) if s.role != "solvent"]
+    order = [s.name for s in scene.species if s.role == "solvent"]
+    order += [s.name for s in scene.species if s.role != "solvent"]
     shells, motifs, cations = [], [], []
     for place in example.tolist():
         replica = int(np.searchsorted(edges, place, side="right")) - 1
         frame, cation = divmod(place - int(edges[replica]), ions.n_cations)
-        b = found[replica]
-        low, high = np.searchsorted(b.frame, [frame, frame + 1])
-        mine = low + np.flatnonzero(b.cation[low:high] == cation)
-        ligands = [
-            (scene.species[i].name, b.denticity[mine][species[replica][mine] == i].tolist())
-            for i in order
+        counts = found[replica].counts[frame, cation].tolist()
+        bound = [
+            (w.ligand, w.denticity) for w, n in zip(ways, counts, strict=True) for _ in range(n)
         ]
+        ligands = [(name, [d for other, d in bound if other == name]) for name in order]
         name = scene.species[int(ions.cation_species[cation])].name
         shells.append(name_shell(name, [(n, len(many)) for n, many in ligands]))
         motifs.append(name_motif(name, ligands))
@@ -148,7 +145,7 @@ def measure_shells(
     *,
     n_structures: int = 12,
     events: Mapping[str, int] | None = None,
-    bindings: Sequence[Bindings] | None = None,
+    ways: tuple[Sequence[Way], Sequence[Ways]] | None = None,
 ) -> xr.Dataset:
     """Rank first shells by composition and by motif, and draw the most frequent from real frames.
 
@@ -167,13 +164,12 @@ def measure_shells(
     events
         Exchanges by cation and ligand; the rarest decides how many independent samples there
         are, see `member_error`.
-    bindings
-        From `find_bindings`, if at hand.
+    ways
+        From `find_ways`, if at hand.
     """
     import xarray as xr
 
-    found = bindings or [find_bindings(scene, table) for table in tables]
-    kinds = _sort_shells(scene, found)
+    kinds = _sort_shells(scene, *(ways or find_ways(scene, tables)))
     rarest = None if events is None else min(events.values(), default=0)
     shells, fraction, error = _rank(kinds.shells, kinds.of, rarest)
     motifs, motif_fraction, motif_error = _rank(kinds.motifs, kinds.of, rarest)
@@ -185,7 +181,8 @@ def measure_shells(
     drawn = sorted({*order[:n_structures], *first[: min(_DRAWN, n_structures)]}, key=order.index)
     size = max(len(every), 1)
     structures = {}
-    places = {k: _pick(scene, tables, kinds.of, k) for k in {*drawn, *first}}
+    lengths = [_average_lengths(scene, table) for table in tables]
+    places = {k: _pick(lengths, kinds.of, k) for k in {*drawn, *first}}
     for k in drawn:
         replica, frame, cation = places[k]
         structures[k] = json.dumps(extract_shell(scene, tables[replica], frame, cation))
@@ -227,24 +224,29 @@ def measure_shells(
     )  # fmt: skip
 
 
-def _pick(
-    scene: Scene, tables: Sequence[ContactTable], kind_of: Sequence[Ints], kind: int
-) -> tuple[int, int, int]:
-    """Choose the occurrence whose mean bond length is the median: ordinary, and no chance."""
-    places, lengths = [], []
+def _average_lengths(scene: Scene, table: ContactTable) -> Floats:
+    """Average the contacts of each cation in each frame, Å, shape ``(n_frames, n_cations)``."""
     n_c = list_ions(scene).n_cations
-    for replica, table in enumerate(tables):
-        rows = table.contacts
-        flat = rows["frame"].astype(np.int64) * n_c + rows["cation"]
-        size = table.n_frames * n_c
+    parts = []
+    for piece in table.split():
+        flat = piece.contacts["frame"].astype(np.int64) * n_c + piece.contacts["cation"]
+        size = piece.n_frames * n_c
         bonds = np.bincount(flat, minlength=size)
-        total = np.bincount(flat, weights=rows["distance"], minlength=size)
-        mean = total / np.maximum(bonds, 1)
-        here = np.flatnonzero(kind_of[replica].reshape(-1) == kind)
-        places += [(replica, *divmod(int(i), n_c)) for i in here]
-        lengths.append(mean[here])
-    order = np.argsort(np.concatenate(lengths), kind="stable")
-    return places[int(order[len(order) // 2])]
+        total = np.bincount(flat, weights=piece.contacts["distance"], minlength=size)
+        parts.append((total / np.maximum(bonds, 1)).reshape(-1, n_c))
+    return np.concatenate(parts)
+
+
+def _pick(lengths: Sequence[Floats], of: Sequence[Ints], kind: int) -> tuple[int, int, int]:
+    """Choose the occurrence whose mean bond length is the median: ordinary, and no chance."""
+    places, found = [], []
+    for replica, (mean, kinds) in enumerate(zip(lengths, of, strict=True)):
+        frames, cations = np.nonzero(kinds == kind)
+        places.append(np.stack([np.full(len(frames), replica), frames, cations], axis=1))
+        found.append(mean[frames, cations])
+    order = np.argsort(np.concatenate(found), kind="stable")
+    replica, frame, cation = np.concatenate(places)[order[len(order) // 2]].tolist()
+    return int(replica), int(frame), int(cation)
 
 
 def extract_shell(scene: Scene, table: ContactTable, frame: int, cation: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from solvation.analyze.frames import Block
 from solvation.analyze.topology import Scene
 from solvation.kernels.cell import minimum_image
 
-__all__ = ["Album", "Snapshots", "find_vectors"]
+__all__ = ["Album", "Snapshots", "find_rows", "find_vectors"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -110,6 +110,14 @@ class SnapshotFrames:
         return tuple(joined)
 
 
+def find_rows(table: ContactTable, album: Album) -> tuple[Ints, Ints]:
+    """Find the rows of the contact table that lie in a snapshot, and the snapshot of each."""
+    low = np.searchsorted(table.contacts["frame"], album.frames, side="left")
+    count = np.searchsorted(table.contacts["frame"], album.frames, side="right") - low
+    shot = np.repeat(np.arange(len(low)), count)
+    return np.repeat(low - np.cumsum(count) + count, count) + np.arange(len(shot)), shot
+
+
 def find_vectors(scene: Scene, table: ContactTable, album: Album) -> tuple[Ints, Ints, Floats]:
     """Find the vectors from cations to the donors they touch, in the snapshots.
 
@@ -123,11 +131,7 @@ def find_vectors(scene: Scene, table: ContactTable, album: Album) -> tuple[Ints,
         Å, the nearest image, shape ``(n, 3)``.
     """
     contacts = table.contacts
-    index = np.full(int(max(album.frames.max(initial=0), table.n_frames)) + 1, -1, dtype=np.int64)
-    index[album.frames] = np.arange(len(album.frames))
-    shot = index[contacts["frame"]]
-    rows = np.flatnonzero(shot >= 0)
-    shot = shot[rows]
+    rows, shot = find_rows(table, album)
     centres = list_ions(scene).cation_atoms[contacts["cation"][rows]]
     ends = [
         album.positions[shot, album.column[atoms]] for atoms in (centres, contacts["atom"][rows])

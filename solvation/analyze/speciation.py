@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["CLASSES", "Pairing", "find_pairing", "measure_speciation"]
 
 Ints = npt.NDArray[np.int64]
+Shorts = npt.NDArray[np.int16]
 
 CLASSES = ("free", "ssip", "cip", "agg")
 """Classes of an ion, by what is in its first shell."""
@@ -50,26 +51,53 @@ CLASSES = ("free", "ssip", "cip", "agg")
 class Pairing:
     """Who is paired with whom in one replica."""
 
-    cation_counterions: Ints
+    cation_counterions: Shorts
     """Distinct anions bound to each cation, shape ``(n_frames, n_cations)``."""
-    anion_counterions: Ints
+    anion_counterions: Shorts
     """Distinct cations bound to each anion, shape ``(n_frames, n_anions)``."""
-    cation_class: Ints
+    cation_class: Shorts
     """Index into `CLASSES`, shape ``(n_frames, n_cations)``."""
-    anion_class: Ints
+    anion_class: Shorts
     """Index into `CLASSES`, shape ``(n_frames, n_anions)``."""
     clusters: Ints
     """Ions of each ionic species in each kind of cluster, shape ``(n_kinds, n_ionic)``."""
-    cluster_counts: Ints
+    cluster_counts: Shorts
     """Clusters of each kind in each frame, shape ``(n_frames, n_kinds)``."""
-    cation_cluster: Ints
+    cation_cluster: Shorts
     """Kind of the cluster each cation is in, shape ``(n_frames, n_cations)``."""
-    anion_cluster: Ints
+    anion_cluster: Shorts
     """Kind of the cluster each anion is in, shape ``(n_frames, n_anions)``."""
 
 
 def find_pairing(scene: Scene, table: ContactTable) -> Pairing:
     """Classify every ion of one replica in every frame, and find the clusters they form."""
+    pieces = [_pair_up(scene, piece) for piece in table.split()]
+    every = np.concatenate([p.clusters for p in pieces])
+    clusters, which = np.unique(every, axis=0, return_inverse=True)
+    place = np.split(which.reshape(-1), np.cumsum([len(p.clusters) for p in pieces])[:-1])
+    counts = []
+    for p, at in zip(pieces, place, strict=True):
+        spread = np.zeros((len(p.cluster_counts), len(clusters)), dtype=np.int16)
+        spread[:, at] = p.cluster_counts
+        counts.append(spread)
+
+    def join(key: str) -> Shorts:
+        return np.concatenate([getattr(p, key) for p in pieces])
+
+    def rename(key: str) -> Shorts:
+        parts = [at[getattr(p, key)] for p, at in zip(pieces, place, strict=True)]
+        return np.concatenate(parts).astype(np.int16)
+
+    return Pairing(
+        cation_counterions=join("cation_counterions"), anion_counterions=join("anion_counterions"),
+        cation_class=join("cation_class"), anion_class=join("anion_class"),
+        clusters=clusters, cluster_counts=np.concatenate(counts),
+        cation_cluster=rename("cation_cluster"), anion_cluster=rename("anion_cluster"),
+    )  # fmt: skip
+
+
+def _pair_up(scene: Scene, table: ContactTable) -> Pairing:
+    """Do that for a table that fits in memory."""
     ions = list_ions(scene)
     n_frames, n_c, n_a = table.n_frames, ions.n_cations, ions.n_anions
     ligands, _ = list_ligands(scene, table)
@@ -103,14 +131,14 @@ def find_pairing(scene: Scene, table: ContactTable) -> Pairing:
     home[label] = np.repeat(np.arange(n_frames), n_ions)
     counts = np.bincount(home * len(clusters) + which, minlength=n_frames * len(clusters))
     return Pairing(
-        cation_counterions=per_cation.reshape(n_frames, n_c),
-        anion_counterions=per_anion.reshape(n_frames, n_a),
-        cation_class=_classify(per_cation, cation_near).reshape(n_frames, n_c),
-        anion_class=_classify(per_anion, anion_near).reshape(n_frames, n_a),
+        cation_counterions=per_cation.reshape(n_frames, n_c).astype(np.int16),
+        anion_counterions=per_anion.reshape(n_frames, n_a).astype(np.int16),
+        cation_class=_classify(per_cation, cation_near).reshape(n_frames, n_c).astype(np.int16),
+        anion_class=_classify(per_anion, anion_near).reshape(n_frames, n_a).astype(np.int16),
         clusters=clusters,
-        cluster_counts=counts.reshape(n_frames, len(clusters)),
-        cation_cluster=which[label].reshape(n_frames, n_ions)[:, :n_c],
-        anion_cluster=which[label].reshape(n_frames, n_ions)[:, n_c:],
+        cluster_counts=counts.reshape(n_frames, len(clusters)).astype(np.int16),
+        cation_cluster=which[label].reshape(n_frames, n_ions)[:, :n_c].astype(np.int16),
+        anion_cluster=which[label].reshape(n_frames, n_ions)[:, n_c:].astype(np.int16),
     )
 
 

@@ -13,7 +13,7 @@ from solvation.analyze.conformation import Units, find_units, measure_conformati
 from solvation.analyze.contact import ContactTable
 from solvation.analyze.coordination import measure_coordination
 from solvation.analyze.cutoff import Cutoff
-from solvation.analyze.denticity import find_bindings, measure_denticity
+from solvation.analyze.denticity import find_ways, measure_denticity
 from solvation.analyze.exchange import measure_exchange
 from solvation.analyze.geometry import measure_geometry
 from solvation.analyze.population import summarize_populations
@@ -71,17 +71,17 @@ def measure_suite(
     stays = [find_stays(scene, table) for table in tables]
     residence = measure_residence(scene, tables, stays=stays)
     events = count_events(residence)
-    bindings = [find_bindings(scene, table) for table in tables]
+    ways = find_ways(scene, tables)
     pairing = [find_pairing(scene, table) for table in tables]
     nodes = {
         "coordination": measure_coordination(scene, tables, pairs, events=events, series=series),
-        "denticity": measure_denticity(scene, tables, events=events, bindings=bindings),
+        "denticity": measure_denticity(scene, *ways, events=events),
         "geometry": measure_geometry(scene, tables, albums, pairs),
         "shapes": measure_shell_shapes(scene, tables, albums, events=events),
         "speciation": measure_speciation(scene, tables, events=events, pairing=pairing),
         "clusters": measure_clusters(scene, tables, albums, events=events, pairing=pairing),
         "shells": measure_shells(
-            scene, tables, events=events, bindings=bindings, n_structures=n_structures
+            scene, tables, events=events, ways=ways, n_structures=n_structures
         ),
         "residence": residence,
         "exchange": measure_exchange(scene, tables, stays=stays),

@@ -10,6 +10,7 @@ import typer
 
 __all__ = [
     "AllowScriptsOption",
+    "JobsOption",
     "JsonOption",
     "OutputOption",
     "PlatformOption",
@@ -17,6 +18,7 @@ __all__ = [
     "ProfileOption",
     "RecipeArgument",
     "ReplicasOption",
+    "SchedulerOption",
     "SetOption",
     "Stage",
     "StrictOption",
@@ -46,6 +48,11 @@ RecipeArgument = Annotated[
         help="A shipped electrolyte (see `solvation systems`), a recipe file, or a run folder.",
         metavar="RECIPE",
     ),
+]
+JobsOption = Annotated[int, typer.Option(min=1, help="Processes that look at frames.", metavar="N")]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(help="Dask scheduler whose workers look at frames.", metavar="ADDRESS"),
 ]
 OutputOption = Annotated[
     Path | None,

@@ -142,6 +142,8 @@ def run_stages(
     as_json: bool,
     since: Stage = Stage.build,
     allow_scripts: bool = False,
+    jobs: int = 1,
+    scheduler: str | None = None,
 ) -> None:
     """Load a recipe or a run folder and run the pipeline."""
     with guard_errors():
@@ -174,6 +176,8 @@ def run_stages(
                 since=since.value,
                 until=stage,
                 allow_scripts=allow_scripts,
+                jobs=jobs,
+                scheduler=scheduler,
                 command=write_command_line(),
                 progress=listen,
             )

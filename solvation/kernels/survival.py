@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ __all__ = [
     "count_survival",
     "estimate_lifetime",
     "find_runs",
+    "join_runs",
     "kaplan_meier",
     "lifetime_from_counts",
 ]
@@ -82,6 +84,41 @@ def find_runs(pair: npt.ArrayLike, frame: npt.ArrayLike, n_frames: int, *, gap: 
     last = np.append(first[1:], len(key)) - 1
     stop = frames[last]
     return Runs(pair=pairs[first], start=frames[first], stop=stop, broken=n_frames - 1 - stop > gap)
+
+
+def join_runs(pieces: Sequence[Runs], n_frames: int, *, gap: int = 0) -> Runs:
+    """Join runs that touch, or lie up to ``gap`` frames apart, into one.
+
+    The runs of consecutive stretches of a trajectory, joined, are the runs of the whole; runs
+    found without a gap, joined with one, are those found with it.
+
+    Parameters
+    ----------
+    pieces
+        Runs whose frames count from the beginning of the whole.
+    n_frames
+        Frames of the whole.
+    gap
+        As in `find_runs`.
+
+    Examples
+    --------
+    >>> one, two = find_runs([0, 0], [0, 1], 4), find_runs([0], [2], 4)
+    >>> join_runs([one, two], 4).stop.tolist()
+    [2]
+    """
+    pair, start, stop = (
+        np.concatenate([np.empty(0, dtype=np.int64), *(getattr(p, key) for p in pieces)])
+        for key in ("pair", "start", "stop")
+    )
+    order = np.lexsort((start, pair))
+    pair, start, stop = pair[order], start[order], stop[order]
+    new = np.ones(len(pair), dtype=np.bool_)
+    new[1:] = (np.diff(pair) != 0) | (start[1:] - stop[:-1] > gap + 1)
+    first = np.flatnonzero(new)
+    last = np.append(first[1:], len(pair))[: len(first)] - 1
+    end = stop[last]
+    return Runs(pair=pair[first], start=start[first], stop=end, broken=n_frames - 1 - end > gap)
 
 
 def estimate_lifetime(runs: Runs, dt: float) -> Lifetime:

@@ -176,7 +176,7 @@ def ratio_error(
     parts = [np.round((a - ratio * b) / mean, 9) for a, b in zip(x, y, strict=True)]
     seen = [float((b.sum(axis=0) > 0).sum()) for b in y]
     size = sum(a.shape[1] for a in y)
-    error = member_error(parts, n_events=n_events)
+    error = member_error(parts)
     if n_events is None:
         return error
     # Members that never took part are no samples of it.

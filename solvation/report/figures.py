@@ -1,4 +1,4 @@
-"""Every plot of the report, each as one piece of inline SVG.
+"""Plots of the report, each as one piece of inline SVG; the only home of matplotlib.
 
 One panel is one figure, so that the page can set them side by side or, on a phone, one below the
 other, without their letters shrinking.

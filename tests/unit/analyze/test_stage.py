@@ -80,7 +80,7 @@ def test_the_tree_survives_the_disk(analyzed, tmp_path):
 def test_progress_is_told(analyzed):
     _, _, _, told = analyzed
     labels = {label for _, _, label in told}
-    assert labels == {"radial distribution functions", "contacts and paths"}
+    assert labels == {"surroundings and paths"}
     assert told[-1][:2] == (300, 300)
 
 
