@@ -15,14 +15,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from solvation.errors import ForceFieldError, RecipeError
 from solvation.extension import list_extensions
-from solvation.kernels.icosahedron import find_icosahedra
-
-if TYPE_CHECKING:
-    from rdkit import Chem
+from solvation.smiles import read_smiles
 
 __all__ = [
     "Species",
@@ -35,7 +32,6 @@ __all__ = [
     "list_species",
     "list_systems",
     "openmm_forcefield_directory",
-    "read_smiles",
     "recognize_smiles",
     "recognize_species",
     "write_formula",
@@ -416,46 +412,6 @@ def _species_of_graphs(roots: tuple[Path, ...]) -> dict[str, Species]:
 
 
 # RDKit ------------------------------------------------------------------------------------
-
-
-@cache
-def read_smiles(smiles: str) -> Chem.Mol:
-    """Read a SMILES as an RDKit molecule with its hydrogens; do not change what is returned.
-
-    RDKit refuses atoms with too many bonds. Vertices of an icosahedral cage have six and are
-    taken as they are, with the hydrogens that the SMILES gives them.
-
-    Raises
-    ------
-    RecipeError
-        If it cannot be read.
-    """
-    from rdkit import Chem, rdBase
-
-    with rdBase.BlockLogs():
-        molecule: Chem.Mol | None = Chem.MolFromSmiles(smiles)
-        if molecule is None:
-            molecule = _read_cage(smiles)
-    if molecule is None or not molecule.GetNumAtoms():
-        raise RecipeError(f'SMILES "{smiles}" cannot be read; check it')
-    return Chem.AddHs(molecule)
-
-
-def _read_cage(smiles: str) -> Chem.Mol | None:
-    """Read a SMILES in which nothing is wrong but the valences of icosahedral cages."""
-    from rdkit import Chem
-
-    molecule: Chem.Mol | None = Chem.MolFromSmiles(smiles, sanitize=False)
-    if molecule is None:
-        return None
-    bonds = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in molecule.GetBonds()]
-    vertices = {atom for cage in find_icosahedra(molecule.GetNumAtoms(), bonds) for atom in cage}
-    for problem in Chem.DetectChemistryProblems(molecule):
-        if problem.GetType() != "AtomValenceException" or problem.GetAtomIdx() not in vertices:
-            return None
-    molecule.UpdatePropertyCache(strict=False)
-    Chem.FastFindRings(molecule)
-    return molecule
 
 
 @cache

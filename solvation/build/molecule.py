@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from solvation.build.cage import bound_cages, find_cages, open_cages
 from solvation.errors import PackingError
-from solvation.kernels.icosahedron import find_icosahedra, measure_icosahedron
-from solvation.library import read_smiles
+from solvation.smiles import read_smiles
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -87,8 +87,6 @@ SHELLS = {
 10.1002/aenm.202402157); the others are usual coordination numbers. Starting points only."""
 
 
-_CAGE_EDGE = 1.78
-"""Å; B-B in CB11H12- (DF-B3LYP/6-31G*: 1.773 to 1.789), to pack one."""
 _PATIENCE = 5
 """Seconds for one try; a shell takes a few hundredths, ligands that cannot fit take minutes."""
 
@@ -121,7 +119,7 @@ def embed_molecule(species: Species, *, seed: int) -> Molecule:
 
     mol = Chem.Mol(read_smiles(species.smiles))
     elements, bonds = _describe(mol)
-    octahedra, cages = _find_octahedra(mol), _find_cages(mol)
+    octahedra, cages = _find_octahedra(mol), find_cages(mol)
     if any(2 * len(cage) < len(elements) * (len(elements) - 1) for cage in cages):
         raise PackingError(
             f"{species.name}: a cage that carries more than single atoms cannot be placed"
@@ -133,11 +131,11 @@ def embed_molecule(species: Species, *, seed: int) -> Molecule:
         parameters: Any = rdDistGeom.EmbedParameters() if special else rdDistGeom.ETKDGv3()
         parameters.randomSeed = seed
         if special:
-            mol = _open_cages(mol, cages)
+            mol = open_cages(mol, cages)
             with rdBase.BlockLogs():
                 bounds = rdDistGeom.GetMoleculeBoundsMatrix(mol)
             _bound_octahedra(bounds, octahedra)
-            _bound_cages(bounds, cages)
+            bound_cages(bounds, cages)
             parameters.SetBoundsMat(bounds)
             parameters.embedFragmentsSeparately = False  # an open cage is in pieces
         with rdBase.BlockLogs():  # RDKit comments on hypervalent atoms
@@ -179,62 +177,6 @@ def _bound_octahedra(bounds: NDArray[np.float64], octahedra: Sequence[tuple[int,
             for other, distance in pairs:
                 i, j = sorted((atom, other))
                 bounds[i, j], bounds[j, i] = distance + 0.01, distance - 0.01
-
-
-def _find_cages(mol: Any) -> list[dict[tuple[int, int], float]]:
-    """Find icosahedral cages: distances between all atoms of each, what they carry included.
-
-    Edges of 1.78 Å, the B-B bond of CB11H12-; single atoms outside, on the axes of their vertices.
-    """
-    from rdkit import Chem
-
-    table = Chem.GetPeriodicTable()
-    bonds = _describe(mol)[1]
-    cages = []
-    for vertices in find_icosahedra(mol.GetNumAtoms(), bonds):
-        square = (_CAGE_EDGE * measure_icosahedron(vertices, bonds)) ** 2
-        gram = -0.5 * (square - square.mean(axis=0) - square.mean(axis=1)[:, None] + square.mean())
-        size, axes = np.linalg.eigh(gram)
-        corners = axes[:, -3:] * np.sqrt(size[-3:])
-        places = dict(zip(vertices, corners, strict=True))
-        for vertex, corner in zip(vertices, corners, strict=True):
-            for outside in mol.GetAtomWithIdx(vertex).GetNeighbors():
-                if outside.GetDegree() == 1:
-                    inner = mol.GetAtomWithIdx(vertex).GetAtomicNum()
-                    length = table.GetRcovalent(inner) + table.GetRcovalent(outside.GetAtomicNum())
-                    radius = np.linalg.norm(corner)
-                    places[outside.GetIdx()] = corner * (1 + length / radius)
-        cages.append(
-            {
-                (i, j): float(np.linalg.norm(places[i] - places[j]))
-                for i in places
-                for j in places
-                if i < j
-            }
-        )
-    return cages
-
-
-def _open_cages(mol: Any, cages: Sequence[Mapping[tuple[int, int], float]]) -> Any:
-    """Take out the bonds of cages, with which RDKit's own bounds make no sense."""
-    from rdkit import Chem
-
-    opened = Chem.RWMol(mol)
-    for cage in cages:
-        for i, j in cage:
-            opened.RemoveBond(i, j)
-    opened.UpdatePropertyCache(strict=False)
-    Chem.GetSymmSSSR(opened)
-    return opened
-
-
-def _bound_cages(
-    bounds: NDArray[np.float64], cages: Sequence[Mapping[tuple[int, int], float]]
-) -> None:
-    """Set the bounds inside cages, in place."""
-    for cage in cages:
-        for (i, j), distance in cage.items():
-            bounds[i, j], bounds[j, i] = distance + 0.01, distance - 0.01
 
 
 def pick_donors(species: Species, *, single: bool = False) -> tuple[int, ...]:
@@ -297,13 +239,13 @@ def embed_cluster(
                 tuple(starts[-1] + atom for atom in found)
                 for found in _find_octahedra(read_smiles(species.smiles))
             ]
-            found_cages = _find_cages(read_smiles(species.smiles))
+            found_cages = find_cages(read_smiles(species.smiles))
             cages += [
                 {(starts[-1] + i, starts[-1] + j): d for (i, j), d in cage.items()}
                 for cage in found_cages
             ]
             donors += [starts[-1] + index for index in indices]
-            ligand = _open_cages(read_smiles(species.smiles), found_cages)
+            ligand = open_cages(read_smiles(species.smiles), found_cages)
             mol = Chem.RWMol(Chem.CombineMols(mol, ligand))
         for atom in donors:
             mol.AddBond(atom, 0, Chem.BondType.DATIVE)
@@ -312,7 +254,7 @@ def embed_cluster(
         bounds = rdDistGeom.GetMoleculeBoundsMatrix(mol)
         _bound_complex(bounds, starts=starts, donors=donors, distance=distance)
         _bound_octahedra(bounds, octahedra)
-        _bound_cages(bounds, cages)
+        bound_cages(bounds, cages)
         DoTriangleSmoothing(bounds)
         parameters: Any = rdDistGeom.EmbedParameters()
         parameters.useRandomCoords = True

@@ -110,7 +110,7 @@ def relax(
         If no minimum is reached.
     """
     import geometric.engine
-    from geometric.errors import GeomOptNotConvergedError
+    from geometric.errors import Error
     from geometric.internal import DelocalizedInternalCoordinates
     from geometric.molecule import Molecule
     from geometric.optimize import Optimize, OptParams
@@ -147,8 +147,11 @@ def relax(
                 molecule.xyzs[0].ravel() / BOHR, molecule, internal, Engine(molecule), folder,
                 parameters, print_info=False,
             )  # fmt: skip
-        except GeomOptNotConvergedError as error:
-            raise SimulationError(f"no minimum after {steps} steps; try another shape") from error
+        except Error as error:  # not converged, or a held dihedral became straight
+            reason = " ".join(str(error).split())[:80]
+            raise SimulationError(
+                f"no minimum in {steps} steps ({reason}); try another shape"
+            ) from error
     return np.array(done.xyzs[-1], dtype=float), float(done.qm_energies[-1]) * HARTREE
 
 

@@ -3,7 +3,9 @@ r"""Stiffness: force constants of bonds and angles that give back the whole Hess
 Near a minimum a bond or angle q with constant k adds :math:`k\,\nabla q\,\nabla q^T` to the
 Hessian, which is linear in k, so that constants come out of one least-squares fit (as in Q-Force,
 Sami et al., J. Chem. Theory Comput. 2021, 17, 4946, 10.1021/acs.jctc.1c00195). What the other
-terms add is taken off first. Elements of the Hessian are weighted by masses, as vibrations do.
+terms add is taken off first. The Hessian is written in its own vibrations, :math:`H_{ab}`, and an
+element counts as :math:`H_{ab}/\sqrt{\lambda_a\lambda_b}`, so that soft vibrations count as much as
+stiff ones; those below 200 /cm, which belong to torsions, count less.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ __all__ = ["fit_constants", "project_angle", "project_bond"]
 
 _RANGE = (0.25, 4.0)
 """Fitted constants stay within this of the Seminario ones."""
+_SOFT = (200 * 2 * np.pi * 2.99792458e10 / 1e13) ** 2
+"""kJ/mol/Å2/u; 200 /cm squared."""
 _PULL = 1e-5
 """Weight of staying near them, relative to the diagonal of the fit: only for what the Hessian
 does not say."""
@@ -59,9 +63,12 @@ def fit_constants(
         angles={key: (angle, 0.0) for key, (angle, _) in template.angles.items()},
     )
     rest = differentiate_alone(make_system_of(bare, shape, xml), shape)
-    weights = np.repeat(masses, 3) ** -0.5
-    weights = np.outer(weights, weights)
-    upper = np.triu_indices(shape.size)
+    mass_roots = np.repeat(masses, 3) ** -0.5
+    strengths, modes = np.linalg.eigh(hessian * np.outer(mass_roots, mass_roots))
+    still = np.argsort(np.abs(strengths))[:6]
+    modes = np.delete(modes, still, axis=1) * mass_roots[:, None]
+    modes /= np.sqrt(np.maximum(np.delete(strengths, still), _SOFT))
+    upper = np.triu_indices(modes.shape[1])
     bond_keys, angle_keys = list_keys(subject)
     columns: dict[tuple[int, ...], NDArray[np.float64]] = {}
     for keys, group, project in (
@@ -69,17 +76,16 @@ def fit_constants(
         (angle_keys, subject.angles, project_angle),
     ):
         for key, atoms in zip(keys, group, strict=True):
-            gradient = project(shape, atoms)
-            found = columns.setdefault(key, np.zeros((shape.size, shape.size)))
-            found += np.outer(gradient, gradient)
+            gradient = project(shape, atoms) @ modes
+            column = np.outer(gradient, gradient)[upper]
+            columns[key] = columns[key] + column if key in columns else column
     start = np.array(
         [template.bonds[k][1] if len(k) == 2 else template.angles[k][1] for k in columns]  # type: ignore[index]
     )
     matrix = np.stack(
-        [k * (weights * column)[upper] for k, column in zip(start, columns.values(), strict=True)],
-        axis=1,
+        [k * column for k, column in zip(start, columns.values(), strict=True)], axis=1
     )
-    target = (weights * (hessian - rest))[upper]
+    target = (modes.T @ (hessian - rest) @ modes)[upper]
     pull = np.sqrt(_PULL) * np.linalg.norm(matrix, axis=0)
     factors = lsq_linear(
         np.concatenate([matrix, np.diag(pull)]), np.concatenate([target, pull]), bounds=_RANGE

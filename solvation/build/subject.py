@@ -12,7 +12,8 @@ import numpy as np
 from solvation.build.molecule import embed_molecule
 from solvation.errors import RecipeError
 from solvation.kernels.icosahedron import find_icosahedra
-from solvation.library import Species, read_smiles
+from solvation.library import Species
+from solvation.smiles import read_smiles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -28,6 +28,7 @@ BOXES = [
     ("opls-clp", "K", "BF4", "G3", "random"),
     ("opls-clp", "Ca", "BH4", "THF", "contact"),
     ("opls-clp", "Mg", "AlCl4", "DME", "contact"),
+    ("opls-clp", "Mg", "BHFIP4", "DME", "contact"),
     ("opls-clp", "Mg", "CB11H12", "G3", "separated"),
     ("opls2020-clp", "Ca", "CB11H12", "THF", "contact"),
     ("opls-clp", "Mg", "FCB11H11", "G3", "contact"),

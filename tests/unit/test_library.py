@@ -24,11 +24,11 @@ from solvation.library import (
     list_forcefields,
     list_species,
     list_systems,
-    read_smiles,
     recognize_smiles,
     recognize_species,
     write_formula,
 )
+from solvation.smiles import read_smiles
 
 EVERY = {species.name: species for species in list_species()}
 every_species = pytest.mark.parametrize("name", EVERY)
