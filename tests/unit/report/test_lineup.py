@@ -81,6 +81,15 @@ def test_a_cation_is_not_found_inside_another_name() -> None:
     assert "diffusion.M" in align_quantities([odd, make("Ca", 0.2)])
 
 
+def test_organic_cations_are_not_what_rows_are_aligned_by() -> None:
+    extra = Quantity(name="coordination.EMIM.total", value=0.1, stderr=0.1, unit="1")
+    entry = make("Ca", 0.1)
+    liquid = Entry(label="il", title="il", facts={}, quantities=[*entry.quantities, extra])
+    rows = align_quantities([liquid, make("Mg", 0.2)])
+    assert None not in rows["coordination.M.total"]
+    assert rows["coordination.EMIM.total"][1] is None
+
+
 def test_the_trend_is_an_order_only_when_it_is_settled() -> None:
     tone, words = describe_trend([make("Li", 0.1), make("Mg", 0.5), make("Ca", 0.9)])
     assert tone == "good"
