@@ -73,9 +73,9 @@ def compare_runs(
     if len(set(places)) < len(places):
         again = next(f for f, p in zip(folders, places, strict=True) if places.count(p) > 1)
         raise RecipeError(f"{again} is given twice; name each run once")
-    names = [folder.resolve().name for folder in folders]
-    labels = [n if names.count(n) == 1 else str(f) for n, f in zip(names, folders, strict=True)]
-    entries = tuple(_read(folder, label) for folder, label in zip(folders, labels, strict=True))
+    entries = tuple(
+        _read(folder, label) for folder, label in zip(folders, _label(places), strict=True)
+    )
     target = Path(output)
     if (target / "manifest.json").exists():
         raise RecipeError(f"{target} is a run; choose another folder for the comparison with -o")
@@ -95,6 +95,15 @@ def compare_runs(
     write_atomic(target / "quantities.csv", write_quantity_csv(entries))
     write_atomic(target / "experiment.csv", write_experiment_csv(entries))
     return Series(entries=entries, page=page, trend=describe_trend(entries)[1])
+
+
+def _label(places: Sequence[Path]) -> list[str]:
+    """Name each folder by as few of its last parts as tell all of them apart."""
+    for depth in range(1, max(len(place.parts) for place in places)):
+        labels = ["/".join(place.parts[-depth:]) for place in places]
+        if len(set(labels)) == len(labels):
+            return labels
+    return [str(place) for place in places]
 
 
 def _read(path: Path, label: str) -> Entry:

@@ -258,6 +258,29 @@ def test_results_have_the_names_of_the_reference() -> None:
         assert any(re.fullmatch(p, quantity.name) for p in patterns), quantity.name
 
 
+def write_systems() -> str:
+    """The tables of docs/reference/systems.md, from the folder."""
+    rows: dict[str, list[str]] = {"A": [], "B": [], "C": []}
+    for folder in sorted((ROOT / "systems").iterdir()):
+        recipe = tomllib.loads((folder / "recipe.toml").read_text(encoding="utf-8"))
+        known = tomllib.loads((folder / "experiment.toml").read_text(encoding="utf-8"))
+        values = [
+            f"{value['value']:g} {value['unit']}"
+            for value in known["value"]
+            if value["name"].startswith("conductivity.") and value.get("judged", True)
+        ]
+        said = "; ".join(part for part in (known.get("known", ""), " to ".join(values)) if part)
+        rows[known["tier"]].append(f"| `{folder.name}` | {recipe['title']} | {said} |")
+    head = "| name | what | what others found |\n|---|---|---|\n"
+    return "\n".join(f"## Tier {t}\n\n{head}" + "\n".join(rows[t]) + "\n" for t in rows)
+
+
+def test_the_systems_page_is_that_of_the_folder() -> None:
+    text = read_page("reference/systems.md")
+    expected = write_systems()
+    assert text[text.index("## Tier A") :] == expected, f"the tables should be:\n\n{expected}"
+
+
 def test_shipped_names_in_the_readme_exist() -> None:
     from solvation.library import list_forcefields, list_systems
 

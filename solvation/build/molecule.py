@@ -269,7 +269,7 @@ def embed_cluster(
             if rdDistGeom.EmbedMolecule(mol, parameters) < 0:
                 continue
             shape = np.array(mol.GetConformer().GetPositions(), dtype=float)
-            gap = _measure_gap(shape, starts)
+            gap = _measure_gap(shape, starts, donors)
             if gap > widest:
                 positions, widest = shape - shape[0], gap
             if gap >= _ROOMY:
@@ -291,10 +291,11 @@ def embed_cluster(
     return Cluster(molecules=tuple(molecules))
 
 
-def _measure_gap(shape: NDArray[np.float64], starts: Sequence[int]) -> float:
-    """Smallest distance between atoms of different ligands, in Å."""
-    ligand = np.searchsorted(starts, np.arange(len(shape)), side="right")
-    other = (ligand[:, None] != ligand) & (ligand[:, None] > 0) & (ligand > 0)
+def _measure_gap(shape: NDArray[np.float64], starts: Sequence[int], donors: Sequence[int]) -> float:
+    """Smallest distance between atoms of different bodies that are not bound, in Å."""
+    body = np.searchsorted(starts, np.arange(len(shape)), side="right")
+    other = body[:, None] != body
+    other[0, donors] = other[donors, 0] = False
     gaps = np.linalg.norm(shape[:, None] - shape, axis=-1)[other]
     return float(gaps.min()) if gaps.size else float("inf")
 

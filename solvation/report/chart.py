@@ -23,6 +23,12 @@ __all__ = ["draw_points", "draw_stack"]
 WIDE = 30.0
 """Ratio of largest to smallest above which the axis is logarithmic."""
 
+LONGEST = 24
+"""Letters of a label beside a panel."""
+
+TINY = 1e-10
+"""m2/s: in which diffusion is drawn."""
+
 
 @styled
 def draw_stack(labels: Sequence[str], classes: Mapping[str, Sequence[Quantity | None]]) -> str:
@@ -37,7 +43,7 @@ def draw_stack(labels: Sequence[str], classes: Mapping[str, Sequence[Quantity | 
         for bar, quantity in zip(bars, found, strict=True):
             bar.set_alpha(0.45 if quantity is not None and quantity.status != "ok" else 1.0)
         left += values
-    axes.set_yticks(y, labels)
+    axes.set_yticks(y, _shorten(labels))
     axes.set_xlim(0, 1)
     axes.set_ylim(-0.6, len(labels) - 0.4)
     axes.set_xlabel("fraction of cations; pale: not converged")
@@ -73,39 +79,48 @@ def draw_points(
     """
     axes = start_panel(taller=_height(labels))
     y = np.arange(len(labels), dtype=float)[::-1]
+    scale = TINY if axis == "m2/s" else 1.0
     for at, quantity in zip(y, found, strict=True):
-        _draw_point(axes, at, quantity)
-    others = [(x, at) for x, at in zip(measured or (), y, strict=False) if x is not None]
+        _draw_point(axes, at, quantity, scale)
+    others = [(x / scale, at) for x, at in zip(measured or (), y, strict=False) if x is not None]
     if others:
         axes.plot(
             *zip(*others, strict=True), ls="", marker="D", ms=5, mfc="none", mec=PALETTE[1],
             label="experiment",
         )  # fmt: skip
         axes.legend(loc="best")
-    values = [v for v in (*(_read(q) for q in found), *(x for x, _ in others)) if math.isfinite(v)]
-    if values and min(values) > 0 and max(values) / min(values) > WIDE:
+    values = [_read(q) / scale for q in found] + [x for x, _ in others]
+    values = [value for value in values if math.isfinite(value)]
+    if axis.startswith("fraction"):
+        axes.set_xlim(-0.03, 1.03)
+    elif values and min(values) > 0 and max(values) / min(values) > WIDE:
         axes.set_xscale("log")
     elif values and min(values) >= 0 and max(values) > 2.5 * min(values):
         axes.set_xlim(left=0)
-    axes.set_yticks(y, labels)
+    axes.set_yticks(y, _shorten(labels))
     axes.set_ylim(-0.6, len(labels) - 0.4)
     axes.set_title(title)
-    unit = write_unit(axis)
+    unit = f"10⁻¹⁰ {write_unit(axis)}" if scale == TINY else write_unit(axis)
     axes.set_xlabel(f"{unit}; hollow: not converged" if unit else "hollow: not converged")
     return write_panel(axes, f"lineup-{key}", title)
 
 
-def _draw_point(axes: Axes, at: float, quantity: Quantity | None) -> None:
+def _draw_point(axes: Axes, at: float, quantity: Quantity | None, scale: float) -> None:
     """Draw one number, or nothing where there is none."""
-    value = _read(quantity)
+    value = _read(quantity) / scale
     if quantity is None or not math.isfinite(value):
         axes.annotate("—", (0.02, at), xycoords=("axes fraction", "data"), va="center", color=MUTED)
         return
     error = quantity.stderr if quantity.stderr and math.isfinite(quantity.stderr) else 0.0
     face = PALETTE[0] if quantity.status == "ok" else "none"
     marker = {"lower": ">", "upper": "<", None: "o"}[quantity.bound]
-    axes.errorbar([value], [at], xerr=[error], fmt="none", ecolor=INK, elinewidth=0.9)
+    axes.errorbar([value], [at], xerr=[error / scale], fmt="none", ecolor=INK, elinewidth=0.9)
     axes.plot([value], [at], marker=marker, ms=5.5, mfc=face, mec=PALETTE[0], ls="")
+
+
+def _shorten(labels: Sequence[str]) -> list[str]:
+    """Cut long labels at their beginning, which is where they are alike."""
+    return [label if len(label) <= LONGEST else f"…{label[1 - LONGEST :]}" for label in labels]
 
 
 def _read(quantity: Quantity | None) -> float:

@@ -77,10 +77,10 @@ def align_quantities(entries: Sequence[Entry]) -> dict[str, list[Quantity | None
     ['coordination.M.total']
     """
     rows: dict[str, list[Quantity | None]] = {}
-    differ = len({find_cations(entry.quantities) for entry in entries}) > 1
+    metals = [_find_metals(entry) for entry in entries]
+    differ = len(set(metals)) > 1
     for k, entry in enumerate(entries):
-        cations = find_cations(entry.quantities)
-        cation = cations[0] if differ and len(cations) == 1 else None
+        cation = metals[k][0] if differ and len(metals[k]) == 1 else None
         for quantity in entry.quantities:
             name = _align(quantity.name, cation)
             rows.setdefault(name, [None] * len(entries))[k] = quantity
@@ -192,6 +192,11 @@ def render_lineup(entries: Sequence[Entry], *, title: str, made: str) -> str:
         compared=compared,
         notes=notes,
     )
+
+
+def _find_metals(entry: Entry) -> tuple[str, ...]:
+    """Name the cations that are one atom; the others are of an ionic liquid or an additive."""
+    return tuple(c for c in find_cations(entry.quantities) if re.fullmatch(r"[A-Z][a-z]?", c))
 
 
 def _sum_pairs(entry: Entry) -> Quantity | None:

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from solvation.errors import RecipeError
-from solvation.library import list_systems
 from solvation.profile import PROFILES
 from solvation.recipe import Recipe, load_recipe, parse_recipe
 
@@ -174,10 +173,9 @@ def test_resolving_fills_gaps_changes_nothing_and_is_final(
     assert recipe.box in (resolved.box, type(recipe.box)())
 
 
-@pytest.mark.parametrize("name", list_systems())
-def test_shipped_recipes_load_and_resolve(name: str) -> None:
-    recipe = load_recipe(name)
-    assert recipe.name == name
+def test_a_shipped_recipe_loads_and_resolves() -> None:
+    recipe = load_recipe("mg-tfsi2-dme")
+    assert recipe.name == "mg-tfsi2-dme"
     for profile in PROFILES:
         assert recipe.resolve(profile).protocol.profile == profile
 
