@@ -262,7 +262,7 @@ def _list_family(name: str, table: Mapping[str, Quantity]) -> tuple[str, list[Qu
     family = f"{head}."
     cation = rest.partition("(")[0] + "(" if head == "shell" else ""
     start = family + cation
-    if head in ("denticity", "polyhedron"):
+    if head in ("denticity", "shape"):
         start = family + rest.rpartition(".")[0] + "."
     return family, [q for q in table.values() if q.name.startswith(start) and q.name != name]
 

@@ -32,7 +32,7 @@ PAIRED = "speciation.cation.cip + speciation.cation.agg"
 
 SECTIONS = {
     "structure": ("rdf.", "coordination.", "speciation.", "species.", "shell.", "denticity.",
-                  "polyhedron."),
+                  "shape."),
     "transport": ("residence.", "diffusion.", "conductivity.", "onsager.", "transference.",
                   "viscosity", "permittivity"),
     "liquid": ("density", "concentration."),
