@@ -109,8 +109,10 @@ def test_error_bars_of_fractions_cover_the_truth(lifetime, n_frames):
     assert 0.92 <= _cover(make, 1.0 / 3.0) <= 1.0
 
 
-def test_error_bars_of_ratios_cover_the_truth(lifetime=60.0):
+def test_error_bars_of_ratios_cover_the_truth():
     """Of what is bound (a third of the time), a quarter is bound in a way of its own."""
+
+    lifetime = 60.0
 
     def make(rng):
         choices = {"n_pairs": 40, "n_frames": 300}
