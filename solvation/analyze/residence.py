@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from solvation.analyze.contact import ContactTable, list_ions, list_ligands
+from solvation.analyze.contact import ContactTable, list_ions, list_runs
 from solvation.analyze.topology import Scene
-from solvation.kernels.survival import Runs, find_runs, lifetime_from_counts
+from solvation.kernels.survival import lifetime_from_counts
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -77,26 +77,24 @@ def measure_residence(
         key: [] for key in ("time", "stderr", "low", "high", "n_events", "exposure", "survival")
     }
     pairs = []
-    listed = [(table, list_ligands(scene, table)[0]) for table in tables]
+    listed = []
+    for table in tables:
+        dt = find_timestep(table)
+        gap = int(tolerance / dt + 1e-6) if dt > 0 else 0
+        listed.append((dt, list_runs(scene, table, gap=gap)))
     for cation in scene.list_role("cation"):
         for name in dict.fromkeys(site.species for site in scene.sites):
             events, exposure, started, survived = 0, 0.0, 0, 0
-            for table, rows in listed:
-                mine = rows[
-                    (ions.cation_species[rows[:, 1]] == index[cation.name])
-                    & (scene.molecule_species[rows[:, 2]] == index[name])
-                ]
-                key = mine[:, 1] * scene.n_molecules + mine[:, 2]
-                dt = find_timestep(table)
-                gap = int(tolerance / dt + 1e-6) if dt > 0 else 0
-                runs: Runs = find_runs(key, mine[:, 0], table.n_frames, gap=gap)
-                events += int(runs.broken.sum())
-                exposure += (
-                    float((runs.stop - runs.start).sum()) + 0.5 * float(runs.broken.sum())
-                ) * dt
-                first = runs.start == 0
+            for dt, runs in listed:
+                mine = (
+                    ions.cation_species[runs.pair // scene.n_molecules] == index[cation.name]
+                ) & (scene.molecule_species[runs.pair % scene.n_molecules] == index[name])
+                start, stop, broken = runs.start[mine], runs.stop[mine], runs.broken[mine]
+                events += int(broken.sum())
+                exposure += (float((stop - start).sum()) + 0.5 * float(broken.sum())) * dt
+                first = start == 0
                 started += int(first.sum())
-                survived += int((first & ~runs.broken).sum())
+                survived += int((first & ~broken).sum())
             life = lifetime_from_counts(events, exposure / 1000.0)
             pairs.append(f"{cation.name}-{name}")
             columns["time"].append(life.value)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["count_shells", "extract_shell", "measure_shells", "name_shell"]
 
-Ints = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.integer]
 
 
 def name_shell(cation: str, ligands: Sequence[tuple[str, int]]) -> str:
@@ -41,11 +41,14 @@ def count_shells(scene: Scene, table: ContactTable) -> Ints:
     Shape ``(n_frames, n_cations, n_species)``, species in the order of the scene.
     """
     n_c, n_s = list_ions(scene).n_cations, len(scene.species)
-    ligands, _ = list_ligands(scene, table)
-    species = scene.molecule_species[ligands[:, 2]]
-    flat = (ligands[:, 0] * n_c + ligands[:, 1]) * n_s + species
-    counts = np.bincount(flat, minlength=table.n_frames * n_c * n_s)
-    return counts.reshape(table.n_frames, n_c, n_s).astype(np.int64)
+    parts = []
+    for piece in table.split():
+        ligands, _ = list_ligands(scene, piece)
+        species = scene.molecule_species[ligands[:, 2]]
+        flat = (ligands[:, 0] * n_c + ligands[:, 1]) * n_s + species
+        counts = np.bincount(flat, minlength=piece.n_frames * n_c * n_s)
+        parts.append(counts.reshape(piece.n_frames, n_c, n_s).astype(np.int16))
+    return np.concatenate(parts)
 
 
 def measure_shells(
@@ -81,7 +84,7 @@ def measure_shells(
         for c in counts
     ]
     flat = np.concatenate([c.reshape(-1, c.shape[2]) for c in codes])
-    kinds, which = np.unique(flat, axis=0, return_inverse=True)
+    kinds, which = _number_rows(flat)
     edges = np.cumsum([0, *(c.shape[0] * c.shape[1] for c in codes)])
     kind_of = [
         which.reshape(-1)[a:b].reshape(c.shape[:2])
@@ -102,8 +105,9 @@ def measure_shells(
     share = {i: sum(int(c.sum()) for c in (k_of == i for k_of in kind_of)) for i in ranked}
     size = max(len(flat), 1)
     structures, frames, replicas = [], [], []
+    lengths = [_measure_bonds(scene, table) for table in tables]
     for place, k in enumerate(ranked):
-        replica, frame, cation = _pick(scene, tables, kind_of, k)
+        replica, frame, cation = _pick(lengths, kind_of, k)
         wanted = place < n_structures
         structure = extract_shell(scene, tables[replica], frame, cation) if wanted else {}
         structures.append(json.dumps(structure) if wanted else "")
@@ -135,24 +139,47 @@ def measure_shells(
     )  # fmt: skip
 
 
-def _pick(
-    scene: Scene, tables: Sequence[ContactTable], kind_of: Sequence[Ints], kind: int
-) -> tuple[int, int, int]:
-    """Choose the occurrence whose mean bond length is the median: ordinary, and no chance."""
-    places, lengths = [], []
+def _number_rows(rows: Ints) -> tuple[Ints, Ints]:
+    """Return the distinct rows in order, and which of them each row is."""
+    sizes = rows.max(axis=0, initial=0).astype(np.int64) + 1
+    if float(np.prod(sizes.astype(np.float64))) > 2.0**62:
+        kinds, which = np.unique(rows, axis=0, return_inverse=True)
+        return kinds, which.reshape(-1)
+    # One integer per row sorts much faster than a row.
+    key = np.zeros(len(rows), dtype=np.int64)
+    for column, size in zip(rows.T, sizes.tolist(), strict=True):
+        key = key * size + column
+    _, first, which = np.unique(key, return_index=True, return_inverse=True)
+    return rows[first], which
+
+
+def _measure_bonds(scene: Scene, table: ContactTable) -> npt.NDArray[np.float32]:
+    """Return the mean bond length in Å of each cation in each frame, one after the other."""
     n_c = list_ions(scene).n_cations
-    for replica, table in enumerate(tables):
-        rows = table.contacts
+    parts = []
+    for piece in table.split():
+        rows = piece.contacts
         flat = rows["frame"].astype(np.int64) * n_c + rows["cation"]
-        size = table.n_frames * n_c
+        size = piece.n_frames * n_c
         bonds = np.bincount(flat, minlength=size)
         total = np.bincount(flat, weights=rows["distance"], minlength=size)
-        mean = total / np.maximum(bonds, 1)
-        here = np.flatnonzero(kind_of[replica].reshape(-1) == kind)
-        places += [(replica, *divmod(int(i), n_c)) for i in here]
-        lengths.append(mean[here])
-    order = np.argsort(np.concatenate(lengths), kind="stable")
-    return places[int(order[len(order) // 2])]
+        parts.append((total / np.maximum(bonds, 1)).astype(np.float32))
+    return np.concatenate(parts)
+
+
+def _pick(
+    lengths: Sequence[npt.NDArray[np.float32]], kind_of: Sequence[Ints], kind: int
+) -> tuple[int, int, int]:
+    """Choose the occurrence whose mean bond length is the median: ordinary, and no chance."""
+    here = [np.flatnonzero(k_of.reshape(-1) == kind) for k_of in kind_of]
+    mean = np.concatenate([x[i] for x, i in zip(lengths, here, strict=True)])
+    place = int(np.argsort(mean, kind="stable")[len(mean) // 2])
+    replica = 0
+    while place >= len(here[replica]):
+        place -= len(here[replica])
+        replica += 1
+    frame, cation = divmod(int(here[replica][place]), kind_of[replica].shape[1])
+    return replica, frame, cation
 
 
 def extract_shell(scene: Scene, table: ContactTable, frame: int, cation: int) -> dict[str, Any]:
@@ -165,8 +192,9 @@ def extract_shell(scene: Scene, table: ContactTable, frame: int, cation: int) ->
     """
     ions = list_ions(scene)
     block = scene.read_frame(table.replica, frame)
-    rows = table.contacts
-    rows = rows[(rows["frame"] == frame) & (rows["cation"] == cation)]
+    low, high = np.searchsorted(table.contacts["frame"], [frame, frame + 1])
+    rows = np.array(table.contacts[low:high])
+    rows = rows[rows["cation"] == cation]
     centre = int(ions.cation_atoms[cation])
     own = int(ions.cation_molecules[cation])
     order = [m for m in np.unique(scene.molecule[rows["atom"]]) if m != own]

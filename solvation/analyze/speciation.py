@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CLASSES", "Pairing", "find_pairing", "measure_speciation", "name_cluster"]
 
-Ints = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.integer]
 
 CLASSES = ("free", "ssip", "cip", "agg")
 """Classes of an ion, by what is in its first shell."""
@@ -63,6 +63,34 @@ class Pairing:
 
 def find_pairing(scene: Scene, table: ContactTable) -> Pairing:
     """Classify every ion of one replica in every frame, and find the clusters they form."""
+    return _join_pairings([_pair_stretch(scene, piece) for piece in table.split()])
+
+
+def _join_pairings(pieces: Sequence[Pairing]) -> Pairing:
+    """Put stretches one after the other, with common numbers for the kinds of clusters."""
+    every = np.concatenate([p.clusters for p in pieces])
+    clusters, which = np.unique(every, axis=0, return_inverse=True)
+    edges = np.cumsum([0, *(len(p.clusters) for p in pieces)])
+    counts, kinds = [], []
+    for piece, low, high in zip(pieces, edges[:-1], edges[1:], strict=True):
+        number = which.reshape(-1)[low:high]
+        count = np.zeros((len(piece.cluster_counts), len(clusters)), dtype=np.int32)
+        count[:, number] = piece.cluster_counts
+        counts.append(count)
+        kinds.append(number.astype(np.int32)[piece.cation_cluster])
+    return Pairing(
+        cation_counterions=np.concatenate([p.cation_counterions for p in pieces]),
+        anion_counterions=np.concatenate([p.anion_counterions for p in pieces]),
+        cation_class=np.concatenate([p.cation_class for p in pieces]),
+        anion_class=np.concatenate([p.anion_class for p in pieces]),
+        clusters=clusters,
+        cluster_counts=np.concatenate(counts),
+        cation_cluster=np.concatenate(kinds),
+    )
+
+
+def _pair_stretch(scene: Scene, table: ContactTable) -> Pairing:
+    """Do so for a stretch of frames that fits into memory."""
     ions = list_ions(scene)
     n_frames, n_c, n_a = table.n_frames, ions.n_cations, ions.n_anions
     ligands, _ = list_ligands(scene, table)
@@ -96,8 +124,8 @@ def find_pairing(scene: Scene, table: ContactTable) -> Pairing:
     home[label] = np.repeat(np.arange(n_frames), n_ions)
     counts = np.bincount(home * len(clusters) + which, minlength=n_frames * len(clusters))
     return Pairing(
-        cation_counterions=per_cation.reshape(n_frames, n_c),
-        anion_counterions=per_anion.reshape(n_frames, n_a),
+        cation_counterions=per_cation.reshape(n_frames, n_c).astype(np.int16),
+        anion_counterions=per_anion.reshape(n_frames, n_a).astype(np.int16),
         cation_class=_classify(per_cation, cation_near).reshape(n_frames, n_c),
         anion_class=_classify(per_anion, anion_near).reshape(n_frames, n_a),
         clusters=clusters,
@@ -115,8 +143,8 @@ def _rank(species: Ints, ionic: Sequence[int]) -> Ints:
 
 
 def _classify(bound: Ints, near: npt.NDArray[np.bool_]) -> Ints:
-    result: Ints = np.where(bound > 1, 3, np.where(bound == 1, 2, np.where(near, 1, 0)))
-    return result
+    result = np.where(bound > 1, 3, np.where(bound == 1, 2, np.where(near, 1, 0)))
+    return result.astype(np.int8)
 
 
 def name_cluster(members: Sequence[tuple[str, int, int]], charge: int) -> str:

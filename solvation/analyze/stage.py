@@ -47,6 +47,7 @@ def analyze_scene(
     temperature: float | None = None,
     charge_scale: float = 1.0,
     blocks: int = 5,
+    transport: bool = True,
     workers: Workers = HERE,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> tuple[xr.DataTree, list[Quantity]]:
@@ -70,6 +71,9 @@ def analyze_scene(
         are those of formal charges.
     blocks
         Stretches of time per replica for the errors of g(r).
+    transport
+        Whether to follow the molecules, for diffusion and conductivity; without, memory hardly
+        grows with the length of the trajectory.
     workers
         Who looks at frames, see `solvation.worker`; the numbers do not depend on it.
     progress
@@ -98,7 +102,7 @@ def analyze_scene(
         )
     reach = _guess_reach(scene, pairs, cutoffs)
     first = run_analyzers(
-        scene, [Surroundings(reach=reach), Centres()],
+        scene, [Surroundings(reach=reach), Centres(follow=transport)],
         blocks=blocks, workers=workers, progress=progress,
         label="surroundings and paths",
     )  # fmt: skip
@@ -123,7 +127,7 @@ def analyze_scene(
     nodes["speciation"] = measure_speciation(scene, tables, events=events)
     nodes["shells"] = measure_shells(scene, tables, events=events)
     nodes["residence"] = residence
-    diffusion = measure_diffusion(scene, paths)
+    diffusion = measure_diffusion(scene, paths) if transport else None
     if diffusion is not None:
         nodes["diffusion"] = diffusion
         conductivity = measure_conductivity(
@@ -152,6 +156,8 @@ def analyze_scene(
     )
     memory = judge_memory(nodes["residence"], longest=max(spans))
     problem = next((p.problem for p in paths if p.problem), None)
+    if not transport:
+        problem = "molecules were not followed"
     return tree, summarize_tree(scene, tree, shells, memory, problem=problem)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,14 @@ import numpy.typing as npt
 
 from solvation.kernels.uncertainty import poisson_interval
 
-__all__ = ["Lifetime", "Runs", "estimate_lifetime", "find_runs", "lifetime_from_counts"]
+__all__ = [
+    "Lifetime",
+    "Runs",
+    "estimate_lifetime",
+    "find_runs",
+    "join_runs",
+    "lifetime_from_counts",
+]
 
 Ints = npt.NDArray[np.int64]
 
@@ -69,6 +77,30 @@ def find_runs(pair: npt.ArrayLike, frame: npt.ArrayLike, n_frames: int, *, gap: 
     last = np.append(first[1:], len(key)) - 1
     stop = frames[last]
     return Runs(pair=pairs[first], start=frames[first], stop=stop, broken=n_frames - 1 - stop > gap)
+
+
+def join_runs(pieces: Sequence[Runs], n_frames: int, *, gap: int = 0) -> Runs:
+    """Join the runs of consecutive stretches of frames, as if they had been found in one go.
+
+    Parameters
+    ----------
+    pieces
+        From `find_runs`, their frames counted from the beginning of the whole.
+    n_frames, gap
+        As in `find_runs`, of the whole.
+    """
+    pair, start, stop = (
+        np.concatenate([np.empty(0, dtype=np.int64), *(getattr(p, name) for p in pieces)])
+        for name in ("pair", "start", "stop")
+    )
+    order = np.lexsort((start, pair))
+    pair, start, stop = pair[order], start[order], stop[order]
+    new = np.ones(len(pair), dtype=np.bool_)
+    new[1:] = (np.diff(pair) != 0) | (start[1:] - stop[:-1] > gap + 1)
+    first = np.flatnonzero(new)
+    last = np.append(first[1:], len(pair)) - 1 if len(pair) else first
+    end = stop[last]
+    return Runs(pair=pair[first], start=start[first], stop=end, broken=n_frames - 1 - end > gap)
 
 
 def estimate_lifetime(runs: Runs, dt: float) -> Lifetime:

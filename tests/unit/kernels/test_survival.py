@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from solvation.kernels.survival import estimate_lifetime, find_runs
+from solvation.kernels.survival import estimate_lifetime, find_runs, join_runs
 from solvation.synthetic import draw_two_state
 
 
@@ -63,3 +64,27 @@ def test_intervals_hold_the_truth(lifetime, n_frames):
         life = estimate_lifetime(find_runs(pairs, frames, n_frames), 1.0)
         held += life.low <= lifetime <= life.high
     assert 0.92 <= held / 400 <= 0.985
+
+
+@pytest.mark.parametrize("gap", [0, 2])
+@pytest.mark.parametrize("size", [1, 7, 40])
+def test_runs_found_in_stretches_and_joined_are_those_of_the_whole(size, gap):
+    bound = draw_two_state(
+        np.random.default_rng(8), n_pairs=30, n_frames=100, lifetime=6.0, absence=4.0
+    )
+    frame, pair = np.nonzero(bound)
+    whole = find_runs(pair, frame, 100, gap=gap)
+    pieces = []
+    for low in range(0, 100, size):
+        inside = (frame >= low) & (frame < low + size)
+        found = find_runs(pair[inside], frame[inside] - low, min(size, 100 - low), gap=gap)
+        pieces.append(replace(found, start=found.start + low, stop=found.stop + low))
+    joined = join_runs(pieces, 100, gap=gap)
+    assert len(whole.pair) > 100
+    for name in ("pair", "start", "stop", "broken"):
+        np.testing.assert_array_equal(getattr(joined, name), getattr(whole, name), err_msg=name)
+
+
+def test_no_runs_joined_are_no_runs():
+    none = find_runs([], [], 5)
+    assert len(join_runs([none, none], 10).pair) == 0
