@@ -94,10 +94,15 @@ class CentreTracks:
         """Average the positions of each molecule, weighted by mass."""
         track = Track(
             replica=block.replica, start=block.start, times=block.times,
-            centres=np.stack([self.average @ frame for frame in block.positions]),
+            centres=self._average(block),
             matrix=block.matrix,
         )  # fmt: skip
         self.tracks = (*self.tracks, track)
+
+    def _average(self, block: Block) -> Floats:
+        if not len(self.mass):
+            return np.empty((block.n_frames, 0, 3))
+        return np.stack([self.average @ frame for frame in block.positions])
 
     def __getstate__(self) -> tuple[Any, ...]:
         # The scene is known where this goes.

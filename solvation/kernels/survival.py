@@ -65,7 +65,9 @@ def find_runs(pair: npt.ArrayLike, frame: npt.ArrayLike, n_frames: int, *, gap: 
         A contact absent for at most this many frames and then back has not been broken. A run
         that ends within ``gap`` frames of the last one is censored: it may yet come back.
     """
-    key = np.unique(np.asarray(pair, dtype=np.int64) * n_frames + np.asarray(frame, dtype=np.int64))
+    key = np.sort(np.asarray(pair, dtype=np.int64) * n_frames + np.asarray(frame, dtype=np.int64))
+    if len(key):
+        key = key[np.append(True, key[1:] != key[:-1])]
     pairs, frames = np.divmod(key, n_frames)
     if len(key) == 0:
         empty = np.empty(0, dtype=np.int64)
