@@ -90,7 +90,7 @@ def _die(_packed, _task):
 def test_a_worker_that_is_killed_is_one_line(monkeypatch):
     monkeypatch.setattr(driver, "_look_packed", _die)
     with (
-        pytest.raises(WorkspaceError, match="a worker was killed.*fewer than 2 jobs"),
+        pytest.raises(WorkspaceError, match=r"a worker was killed.*fewer than 2 jobs"),
         open_workers(2) as workers,
     ):
         analyze_scene(_make_scene(), workers=workers)
