@@ -153,6 +153,7 @@ def analyze_trajectory(
     progress: Listener | None = None,
     cutoffs: Mapping[str, float] | None = None,
     temperature: float | None = None,
+    transport: bool = True,
     **choices: Any,
 ) -> Run:
     """Analyze a trajectory that some other program made, and write the report.
@@ -174,6 +175,8 @@ def analyze_trajectory(
         First-shell cutoffs in Å by pair, e.g. ``{"Mg-DME.O": 2.9}``; the others are found.
     temperature
         K; needed for conductivities, 298.15 when not given.
+    transport
+        Whether to follow the molecules; not needed for structure.
     choices
         Passed on to `solvation.analyze.scene.open_scene`: ``cation``, ``anion``, ``solvent``,
         ``charges``, ``dt``, ``box``.
@@ -197,8 +200,8 @@ def analyze_trajectory(
         )
         with folder.record_stage("analyze", inputs):
             tree, quantities = analyze_scene(
-                scene, cutoffs=cutoffs, temperature=temperature, workers=workers,
-                progress=relay_frames(progress),
+                scene, cutoffs=cutoffs, temperature=temperature, transport=transport,
+                workers=workers, progress=relay_frames(progress),
             )  # fmt: skip
             tree.attrs.update(name=name, kind="trajectory")
             save_results(tree, folder.results)
@@ -382,10 +385,8 @@ def _analyze(
         density = summarize_density(logs)
         units = {**audit["salts"], **audit.get("additives", {})}
         reached = summarize_composition(logs, units, audit["asked"], density)
-        model = {
-            "forcefield": audit["forcefield"],
-            "ions": audit.get("ions", "default"),
-            "charge_scale": audit["charge_scale"],
+        model = {"ions": "default"} | {
+            key: audit[key] for key in ("forcefield", "ions", "charge_scale") if key in audit
         }
         tree.attrs.update(name=recipe.name, title=recipe.title, kind="run", **model)
         tree.attrs["recipe_hash"] = recipe.hash

@@ -164,7 +164,10 @@ def test_a_box_repeated_in_all_directions_holds_the_same_fractions(seed):
     )
     small, large = _measure(system), _measure(large)
     for name, quantity in small.items():
-        if name.startswith(("coordination.", "speciation.", "shell.", "density")):
+        if name.startswith(
+            ("coordination.", "speciation.", "shell.", "density", "denticity.", "shape.", "motif.",
+             "distance.", "bridging.", "uncoordinated.")
+        ):  # fmt: skip
             assert large[name].value == pytest.approx(quantity.value, rel=1e-9), name
 
 
@@ -172,9 +175,27 @@ def test_a_box_repeated_in_all_directions_holds_the_same_fractions(seed):
 @given(seed=SEEDS)
 def test_fractions_close_to_one_and_charges_to_zero(seed):
     tree, quantities = analyze_scene(_make_scene(_mix(seed)), cutoffs=CUTOFF)
-    for prefix in ("speciation.cation.", "speciation.anion.", "species.", "shell."):
+    for prefix in ("speciation.cation.", "speciation.anion.", "species.", "shell.", "shape.Mg."):
         total = sum(q.value for q in quantities if q.name.startswith(prefix))
         assert total == pytest.approx(1.0, abs=1e-9)
+    for name, variables, dim in (
+        ("denticity", ["fraction"], "denticity"),
+        ("shells", ["fraction"], "shell"),
+        ("shells", ["motif_fraction"], "motif"),
+        ("clusters", ["size_cluster", "size_cation", "size_anion"], "size"),
+        ("clusters", ["charge_cluster", "charge_cation", "charge_anion"], "charge"),
+        ("speciation", ["species_anion_fraction", "species_share"], "species"),
+        ("speciation", ["ion_class"], "class"),
+        ("exchange", ["fraction"], "mechanism"),
+    ):
+        for variable in variables:
+            sums = tree[name][variable].sum(dim, skipna=False).values
+            np.testing.assert_allclose(sums[np.isfinite(sums)], 1.0, atol=1e-9, err_msg=variable)
+    residence = tree["residence"]
+    assert not (residence["continuous"] > residence["intermittent"] + 1e-12).any()
+    exchange = tree["exchange"]
+    np.testing.assert_array_equal(exchange["departures"], residence["n_events"])
+    np.testing.assert_array_equal(exchange["count"].sum("mechanism"), exchange["departures"])
     node = tree["speciation"]
     charge = float((node["species_charge"] * node["species_count"]).sum())
     assert charge == pytest.approx(0.0, abs=1e-9)

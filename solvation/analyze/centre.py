@@ -60,11 +60,15 @@ class Path:
 class Centres:
     """Centres of mass of all molecules, and the boxes."""
 
+    follow: bool = True
+    """Whether to follow molecules; if not, only boxes and times are kept."""
     name: str = "centres"
     """Of the analyzer."""
 
     def start(self, scene: Scene) -> CentreTracks:
         """Return an empty accumulator."""
+        if not self.follow:
+            return CentreTracks(average=csr_array((0, scene.n_atoms)), mass=np.empty(0))
         mass = np.bincount(scene.molecule, weights=scene.masses)
         atoms = np.arange(scene.n_atoms)
         average = csr_array(
@@ -90,10 +94,15 @@ class CentreTracks:
         """Average the positions of each molecule, weighted by mass."""
         track = Track(
             replica=block.replica, start=block.start, times=block.times,
-            centres=np.stack([self.average @ frame for frame in block.positions]),
+            centres=self._average(block),
             matrix=block.matrix,
         )  # fmt: skip
         self.tracks = (*self.tracks, track)
+
+    def _average(self, block: Block) -> Floats:
+        if not len(self.mass):
+            return np.empty((block.n_frames, 0, 3))
+        return np.stack([self.average @ frame for frame in block.positions])
 
     def __getstate__(self) -> tuple[Any, ...]:
         # The scene is known where this goes.
@@ -141,6 +150,9 @@ def find_path(replica: int, times: Floats, centres: Floats, matrix: Floats, mass
     no molecule moves half a box between frames: from the median step the number of molecules
     that did is estimated, and if 0.01 or more are expected, `Path.problem` says so.
     """
+    if not centres.shape[1]:
+        return Path(replica=replica, times=times, positions=centres, volume=box_volume(matrix),
+                    timestep=None, unwrapped=False, problem=None)  # fmt: skip
     fractions = np.matmul(centres, np.linalg.inv(matrix))
     spread = float(np.ptp(fractions.reshape(-1, 3), axis=0).max(initial=0.0))
     wrapped = spread <= 1.25

@@ -14,6 +14,7 @@ from solvation.analyze.ion import Ions, list_ions
 from solvation.analyze.search import Search, sort_unique
 from solvation.analyze.spool import Spool, release
 from solvation.analyze.topology import Scene
+from solvation.kernels.survival import Runs, find_runs, join_runs
 
 __all__ = [
     "ContactRows",
@@ -23,6 +24,7 @@ __all__ = [
     "keep_contacts",
     "list_ions",
     "list_ligands",
+    "list_runs",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -217,6 +219,30 @@ def _number(scene: Scene, ions: Ions, rows: npt.NDArray[np.void], molecule: Any)
     """Write frame, cation and molecule as one integer."""
     owner = rows["frame"].astype(np.int64) * ions.n_cations + rows["cation"]
     return np.asarray(owner * scene.n_molecules + molecule, dtype=np.int64)
+
+
+def list_runs(scene: Scene, table: ContactTable, *, gap: int = 0) -> Runs:
+    """List how long each molecule stays bound to each cation, in bounded memory.
+
+    Parameters
+    ----------
+    scene, table
+        Contacts of one replica.
+    gap
+        Frames without contact that do not end a run.
+
+    Returns
+    -------
+    Runs of pairs, numbered ``cation * scene.n_molecules + molecule``.
+    """
+    pieces, first = [], 0
+    for piece in table.split():
+        rows, _ = list_ligands(scene, piece)
+        key = rows[:, 1] * scene.n_molecules + rows[:, 2]
+        found = find_runs(key, rows[:, 0], piece.n_frames, gap=gap)
+        pieces.append(replace(found, start=found.start + first, stop=found.stop + first))
+        first += piece.n_frames
+    return join_runs(pieces, table.n_frames, gap=gap)
 
 
 def list_ligands(scene: Scene, table: ContactTable) -> tuple[Ints, Ints]:

@@ -19,9 +19,10 @@ __all__ = ["count_donors", "measure_coordination"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Counts = npt.NDArray[np.integer]
 
 
-def count_donors(table: ContactTable, ions: Ions, atoms: Ints | None = None) -> Ints:
+def count_donors(table: ContactTable, ions: Ions, atoms: Ints | None = None) -> Counts:
     """Count the contacts of each cation in each frame, shape ``(n_frames, n_cations)``.
 
     Parameters
@@ -33,12 +34,19 @@ def count_donors(table: ContactTable, ions: Ions, atoms: Ints | None = None) -> 
     atoms
         Count these donor atoms only.
     """
-    rows = table.contacts
-    if atoms is not None:
-        rows = rows[np.isin(rows["atom"], atoms)]
-    flat = rows["frame"].astype(np.int64) * ions.n_cations + rows["cation"]
-    counts = np.bincount(flat, minlength=table.n_frames * ions.n_cations)
-    return counts.reshape(table.n_frames, ions.n_cations).astype(np.int64)
+    parts = []
+    wanted = None if atoms is None else np.zeros(int(atoms.max(initial=-1)) + 1, dtype=np.bool_)
+    if wanted is not None:
+        wanted[atoms] = True
+    for piece in table.split():
+        rows = piece.contacts
+        if wanted is not None:
+            rows = rows[rows["atom"] < len(wanted)]
+            rows = rows[wanted[rows["atom"]]]
+        flat = rows["frame"].astype(np.int64) * ions.n_cations + rows["cation"]
+        counts = np.bincount(flat, minlength=piece.n_frames * ions.n_cations)
+        parts.append(counts.reshape(piece.n_frames, ions.n_cations).astype(np.int16))
+    return np.concatenate(parts)
 
 
 def measure_coordination(
@@ -154,11 +162,11 @@ def _add_series(
     )  # fmt: skip
 
 
-def _mean(counts: Sequence[Ints]) -> float:
+def _mean(counts: Sequence[Counts]) -> float:
     return float(sum(c.sum() for c in counts) / max(sum(c.size for c in counts), 1))
 
 
-def _distribution(counts: Sequence[Ints]) -> Floats:
+def _distribution(counts: Sequence[Counts]) -> Floats:
     together = np.concatenate([c.ravel() for c in counts])
     return np.bincount(together) / max(len(together), 1)
 

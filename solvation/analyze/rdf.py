@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -104,7 +105,8 @@ def check_width(block: Block, r_max: float) -> None:
 
 def sum_exactly(values: Floats) -> Fraction:
     """Return the sum without rounding, so that it does not depend on how frames are split."""
-    return sum((Fraction(v) for v in values.tolist()), Fraction(0))
+    # At constant volume all values are the same.
+    return sum((n * Fraction(v) for v, n in Counter(values.tolist()).items()), Fraction(0))
 
 
 def _select(scene: Scene, name: str) -> Ints:

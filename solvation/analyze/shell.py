@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from solvation.analyze.binding import Way, Ways, find_ways
 from solvation.analyze.contact import ContactTable, list_ions, list_ligands
-from solvation.analyze.denticity import Way, Ways, find_ways
 from solvation.analyze.specimen import NUMBERS
 from solvation.analyze.topology import Scene
 from solvation.kernels.cell import minimum_image

@@ -51,6 +51,7 @@ def analyze_scene(
     blocks: int = 5,
     starts: Sequence[str] | None = None,
     series: bool = False,
+    transport: bool = True,
     workers: Workers = HERE,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> tuple[xr.DataTree, list[Quantity]]:
@@ -83,6 +84,9 @@ def analyze_scene(
         not given, every replica is a start of its own.
     series
         Whether to keep coordination numbers of every cation in every frame.
+    transport
+        Whether to follow the molecules, for diffusion and conductivity; without, memory hardly
+        grows with the length of the trajectory.
     workers
         Who looks at frames, see `solvation.worker`; the numbers do not depend on it.
     progress
@@ -117,7 +121,7 @@ def analyze_scene(
     reach = _guess_reach(scene, pairs, cutoffs)
     snapshots, units = plan_snapshots(scene)
     first = run_analyzers(
-        scene, [Surroundings(reach=reach), snapshots, Centres()],
+        scene, [Surroundings(reach=reach), snapshots, Centres(follow=transport)],
         blocks=blocks, workers=workers, progress=progress,
         label="surroundings and paths",
     )  # fmt: skip
@@ -138,7 +142,7 @@ def analyze_scene(
     nodes: dict[str, xr.Dataset] = {"rdf": _describe_rdfs(counts, shells)}
     albums: tuple[Album, ...] = first["snapshots"].total().result()
     nodes.update(measure_suite(scene, tables, albums, pairs, units=units, series=series))
-    diffusion = measure_diffusion(scene, paths)
+    diffusion = measure_diffusion(scene, paths) if transport else None
     if diffusion is not None:
         nodes["diffusion"] = diffusion
         conductivity = measure_conductivity(
@@ -154,6 +158,8 @@ def analyze_scene(
     spans = [float(np.nan_to_num(p.times[-1] - p.times[0])) for p in paths]
     memory = judge_memory(nodes["residence"], longest=max(spans))
     problem = next((p.problem for p in paths if p.problem), None)
+    if not transport:
+        problem = "molecules were not followed"
     quantities = summarize_tree(scene, tree, shells, memory, problem=problem)
     agreement = compare_replicas(scene, tables, albums, pairs, shells, units=units, starts=starts)
     if agreement is not None:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from solvation.analyze.agreement import compare_starts
+from solvation.analyze.binding import find_ways
 from solvation.analyze.cluster import measure_clusters
 from solvation.analyze.conformation import Units, find_units, measure_conformations
 from solvation.analyze.contact import ContactTable
 from solvation.analyze.coordination import measure_coordination
 from solvation.analyze.cutoff import Cutoff
-from solvation.analyze.denticity import find_ways, measure_denticity
+from solvation.analyze.denticity import measure_denticity
 from solvation.analyze.exchange import measure_exchange
 from solvation.analyze.geometry import measure_geometry
 from solvation.analyze.population import summarize_populations

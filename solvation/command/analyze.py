@@ -72,6 +72,9 @@ def analyze_command(
     temperature: Annotated[
         str | None, typer.Option(help='Temperature, e.g. "298.15 K".', metavar="T")
     ] = None,
+    structure_only: Annotated[
+        bool, typer.Option("--structure-only", help="No diffusion and no conductivity.")
+    ] = False,
     jobs: JobsOption = 1,
     scheduler: SchedulerOption = None,
     strict: StrictOption = False,
@@ -112,6 +115,7 @@ def analyze_command(
                 topology,
                 [split_pieces(path) for path in trajectory],
                 target,
+                transport=not structure_only,
                 jobs=jobs,
                 scheduler=scheduler,
                 cation=cation,

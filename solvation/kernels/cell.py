@@ -66,11 +66,14 @@ def box_volume(matrix: Floats) -> Floats:
 
 def is_orthorhombic(matrix: Floats) -> bool:
     """Tell whether every cell ``(..., 3, 3)`` is rectangular."""
-    return not bool(np.any(matrix[..., [1, 2, 2], [0, 0, 1]]))
+    off = (matrix[..., 1, 0], matrix[..., 2, 0], matrix[..., 2, 1])
+    return not any(bool(x.any()) for x in off)
 
 
 def perpendicular_widths(matrix: Floats) -> Floats:
     """Return the distances in Å, shape ``(..., 3)``, between opposite faces of the cells."""
+    if is_orthorhombic(matrix):
+        return np.diagonal(matrix, axis1=-2, axis2=-1)
     inverse = _invert(matrix)
     widths: Floats = 1.0 / np.linalg.norm(inverse, axis=-2)
     return widths

@@ -15,6 +15,8 @@ Whole = npt.NDArray[np.uint32]
 
 _CANDIDATES = 400_000
 """Candidates listed at once."""
+_FEWEST_PAIRS = 200_000
+"""In a frame; looking at all pairs of fewer takes less than a millisecond."""
 _MOST_CELLS = 64
 """Along each axis."""
 
@@ -28,6 +30,8 @@ def count_cells(matrix: Floats, reach: float) -> tuple[int, int, int]:
 
 def worth_a_grid(n_a: int, n_b: int, matrix: Floats, reach: float) -> bool:
     """Tell whether a grid costs less than looking at all pairs."""
+    if n_a * n_b < _FEWEST_PAIRS:
+        return False
     share = 1.0
     for n in count_cells(matrix, reach):
         share *= min(1.0, 3.0 / n)

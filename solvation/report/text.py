@@ -209,7 +209,7 @@ STRUCTURE_LABELS: dict[str, Callable[[str], str]] = {
     "bridging": lambda rest: f"Bound {rest} that bind two cations",
     "uncoordinated": lambda rest: f"{rest} without a cation",
     "percolation": lambda _rest: "Frames with a cluster that spans the box",
-    "motif": write_motif,
+    "motif": lambda rest: f"Shell {write_motif(rest)}",
 }
 """How names of structural quantities are put in words, by their head."""
 

@@ -7,13 +7,9 @@ import json
 import numpy as np
 import pytest
 
+from solvation.analyze.binding import find_bindings, find_ways, label_binding
 from solvation.analyze.contact import Contacts
-from solvation.analyze.denticity import (
-    find_bindings,
-    find_ways,
-    label_binding,
-    measure_denticity,
-)
+from solvation.analyze.denticity import measure_denticity
 from solvation.analyze.driver import run_analyzers
 from solvation.analyze.frames import ArraySource
 from solvation.analyze.shell import measure_shells, name_motif

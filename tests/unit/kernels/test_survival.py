@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from solvation.kernels.survival import (
     count_survival,
     estimate_lifetime,
     find_runs,
+    join_runs,
     kaplan_meier,
 )
 from solvation.synthetic import draw_two_state
@@ -151,3 +153,27 @@ def test_survival_decays_as_the_rates_say():
     np.testing.assert_allclose(found.intermittent(), 0.25 + 0.75 * relax, atol=0.03)
     survival, stderr = kaplan_meier(count_steps(runs, 600))
     assert abs(survival[50] - math.exp(-50 * leave)) < 4.0 * stderr[50]
+
+
+@pytest.mark.parametrize("gap", [0, 2])
+@pytest.mark.parametrize("size", [1, 7, 40])
+def test_runs_found_in_stretches_and_joined_are_those_of_the_whole(size, gap):
+    bound = draw_two_state(
+        np.random.default_rng(8), n_pairs=30, n_frames=100, lifetime=6.0, absence=4.0
+    )
+    frame, pair = np.nonzero(bound)
+    whole = find_runs(pair, frame, 100, gap=gap)
+    pieces = []
+    for low in range(0, 100, size):
+        inside = (frame >= low) & (frame < low + size)
+        found = find_runs(pair[inside], frame[inside] - low, min(size, 100 - low), gap=gap)
+        pieces.append(replace(found, start=found.start + low, stop=found.stop + low))
+    joined = join_runs(pieces, 100, gap=gap)
+    assert len(whole.pair) > 100
+    for name in ("pair", "start", "stop", "broken"):
+        np.testing.assert_array_equal(getattr(joined, name), getattr(whole, name), err_msg=name)
+
+
+def test_no_runs_joined_are_no_runs():
+    none = find_runs([], [], 5)
+    assert len(join_runs([none, none], 10).pair) == 0
