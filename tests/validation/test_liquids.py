@@ -1,8 +1,9 @@
 """Pure liquids: density within 1.5 % and enthalpy of vaporisation within 6 % of experiment.
 
 The lengths are those that ``benchmarks/measure_liquids.py`` asks for, hours on a CPU; what has been
-run of it, shorter, is in ``docs/explanation/forcefields.md``. With ``SOLVATION_LIQUIDS`` set to the ``liquids.json`` that the
-script wrote, liquids in it are judged by what is there. A miss is a strict xfail with its figure.
+run of it, shorter, is in ``docs/explanation/forcefields.md``. With ``SOLVATION_LIQUIDS`` set to the
+``liquids.json`` that the script wrote, liquids in it are judged by what is there. A miss is a
+strict xfail with its figure.
 """
 
 from __future__ import annotations
