@@ -9,11 +9,15 @@ import warnings
 import typer
 
 from solvation.command.analyze import analyze_command
-from solvation.command.catalog import forcefields_command, systems_command
+from solvation.command.catalog import forcefields_command
+from solvation.command.compare import compare_command
+from solvation.command.export import export_command
+from solvation.command.new import new_command
 from solvation.command.outcome import say_line
 from solvation.command.parametrize import parametrize_command
 from solvation.command.show import show_command
 from solvation.command.stage import build_command, report_command, run_command, simulate_command
+from solvation.command.systems import systems_command
 
 __all__ = ["app", "main"]
 
@@ -41,9 +45,12 @@ app.command("simulate")(simulate_command)
 app.command("analyze")(analyze_command)
 app.command("report")(report_command)
 app.command("show")(show_command)
+app.command("compare")(compare_command)
 app.command("systems")(systems_command)
+app.command("new")(new_command)
 app.command("forcefields")(forcefields_command)
 app.command("parametrize")(parametrize_command)
+app.command("export")(export_command)
 
 
 def main() -> None:

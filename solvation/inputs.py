@@ -8,7 +8,8 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from solvation.library import find_forcefield
+from solvation.errors import RecipeError
+from solvation.library import find_forcefield, find_system
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from solvation.recipe import Recipe
 
-__all__ = ["hash_build", "hash_simulation", "hash_text", "list_differences"]
+__all__ = ["find_experiment", "hash_build", "hash_simulation", "hash_text", "list_differences"]
 
 _FREE_KEYS = ("title", "note", "protocol.production_time", "protocol.replicas",
               "protocol.checkpoint_interval", "protocol.profile")  # fmt: skip
@@ -47,7 +48,18 @@ def hash_build(recipe: Recipe) -> str:
     parts = [
         json.dumps(data.get(key), sort_keys=True) for key in ("salt", "solvent", "model", "box")
     ]
+    if "additive" in data:
+        parts.append(json.dumps(data["additive"], sort_keys=True))
     return hash_text([*parts, json.dumps(kept), *files])
+
+
+def find_experiment(name: str) -> Path | None:
+    """Find the experimental values that are shipped with a recipe of this name."""
+    try:
+        path = find_system(name).with_name("experiment.toml")
+    except RecipeError:
+        return None
+    return path if path.is_file() else None
 
 
 def _list_folders(forcefield: str) -> list[Path]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.spatial import cKDTree
 
+from solvation.build.drude import extend_positions
 from solvation.build.terms import read_energies
 from solvation.errors import AuditError
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from solvation.build.system import Prepared
 
-__all__ = ["audit_system", "differentiate_alone", "relax_alone"]
+__all__ = ["audit_system", "differentiate_alone", "measure_energy", "relax_alone"]
 
 _CLASH = 1.2
 """Å; atoms of different molecules nearer than this cannot be relaxed apart reliably."""
@@ -34,7 +35,7 @@ def audit_system(prepared: Prepared) -> dict[str, Any]:
     -------
     dict
         ``charge`` (e), ``closest`` (Å, between molecules), ``energies`` by term (kJ/mol),
-        ``n_atoms``, ``n_constraints``, ``residues``, ``charge_scale``, ``edge`` (Å),
+        ``n_atoms``, ``n_drudes``, ``n_constraints``, ``residues``, ``charge_scale``, ``edge`` (Å),
         ``partial_charges`` (e, of one molecule by name).
 
     Raises
@@ -62,7 +63,7 @@ def audit_system(prepared: Prepared) -> dict[str, Any]:
         openmm.VerletIntegrator(0.001),
         openmm.Platform.getPlatformByName("Reference"),
     )
-    context.setPositions(prepared.positions * unit.angstrom)
+    context.setPositions(extend_positions(prepared.system, prepared.positions) * unit.angstrom)
     energies = read_energies(context)
     for name, energy in energies.items():
         if not math.isfinite(energy):
@@ -73,7 +74,8 @@ def audit_system(prepared: Prepared) -> dict[str, Any]:
     for residue in prepared.topology.residues():
         counts[residue.name] = counts.get(residue.name, 0) + 1
     return {
-        "n_atoms": prepared.system.getNumParticles(),
+        "n_atoms": prepared.topology.getNumAtoms(),
+        "n_drudes": prepared.system.getNumParticles() - prepared.topology.getNumAtoms(),
         "n_constraints": prepared.system.getNumConstraints(),
         "residues": counts,
         "edge": round(prepared.edge, 4),
@@ -165,6 +167,14 @@ def relax_alone(
     energy = context.getState(getEnergy=True, groups=1).getPotentialEnergy()
     relaxed = state.getPositions(asNumpy=True).value_in_unit(unit.angstrom)
     return np.array(relaxed), float(energy.value_in_unit(unit.kilojoule_per_mole))
+
+
+def measure_energy(system: openmm.System, positions: NDArray[np.float64]) -> float:
+    """Energy of one molecule in vacuum, kJ/mol."""
+    from openmm import unit
+
+    state = _open_context(system, positions).getState(getEnergy=True)
+    return float(state.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole))
 
 
 def differentiate_alone(

@@ -7,12 +7,19 @@ from typing import Annotated
 
 import typer
 
-from solvation.command.choice import JsonOption, OutputOption, Stage, StrictOption
+from solvation.command.choice import (
+    JobsOption,
+    JsonOption,
+    OutputOption,
+    SchedulerOption,
+    Stage,
+    StrictOption,
+)
 from solvation.command.outcome import finish_run, guard_errors, write_command_line
 from solvation.command.stage import run_stages
 from solvation.display import open_display
 from solvation.errors import RecipeError
-from solvation.option import read_charge, read_number, read_positive, split_pairs
+from solvation.option import read_charge, read_number, read_positive, split_pairs, split_pieces
 
 __all__ = ["analyze_command"]
 
@@ -30,7 +37,10 @@ def analyze_command(
     ] = None,
     trajectory: Annotated[
         list[Path] | None,
-        typer.Option(help="Trajectory; several are replicas of one system.", metavar="FILE"),
+        typer.Option(
+            help="Trajectory; several are replicas, FILE+FILE are pieces of one.",
+            metavar="FILE[+FILE]",
+        ),
     ] = None,
     output: OutputOption = None,
     cation: Annotated[
@@ -62,6 +72,8 @@ def analyze_command(
     temperature: Annotated[
         str | None, typer.Option(help='Temperature, e.g. "298.15 K".', metavar="T")
     ] = None,
+    jobs: JobsOption = 1,
+    scheduler: SchedulerOption = None,
     strict: StrictOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -85,7 +97,7 @@ def analyze_command(
                 raise RecipeError("--trajectory goes with --topology, not with a run folder")
             run_stages(
                 recipe, output, None, "auto", None, Stage.analyze, None, strict, as_json,
-                since=Stage.analyze,
+                since=Stage.analyze, jobs=jobs, scheduler=scheduler,
             )  # fmt: skip
             return
         if not trajectory:
@@ -98,8 +110,10 @@ def analyze_command(
         with open_display(as_json) as listen:
             run = analyze_trajectory(
                 topology,
-                trajectory,
+                [split_pieces(path) for path in trajectory],
                 target,
+                jobs=jobs,
+                scheduler=scheduler,
                 cation=cation,
                 anion=anion,
                 solvent=split_pairs("solvent", solvent),

@@ -1,4 +1,4 @@
-"""``solvation systems`` and ``forcefields``: what ships with the package."""
+"""``solvation forcefields``: which there are and what they cover."""
 
 from __future__ import annotations
 
@@ -7,51 +7,16 @@ from typing import Annotated
 
 import typer
 
-from solvation.command.choice import JsonOption
+from solvation.command.choice import AllowScriptsOption, JsonOption
 from solvation.command.outcome import guard_errors
 from solvation.display import show_forcefield, show_table
 
-__all__ = ["forcefields_command", "systems_command"]
-
-
-def systems_command(
-    name: Annotated[str | None, typer.Argument(help="Print this one.", metavar="NAME")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """List the shipped electrolytes, or print one with its experimental values."""
-    with guard_errors():
-        from solvation.library import find_system, list_systems
-        from solvation.recipe import load_recipe
-
-        if name is not None:
-            path = find_system(name)
-            recipe = load_recipe(name)
-            experiment = path.with_name("experiment.toml")
-            if as_json:
-                import tomllib
-
-                values = (
-                    tomllib.loads(experiment.read_text("utf-8")) if experiment.is_file() else {}
-                )
-                print(json.dumps({"recipe": recipe.to_dict(), "experiment": values}, indent=1))
-                return
-            print(path.read_text(encoding="utf-8"))
-            if experiment.is_file():
-                print("# experiment.toml\n")
-                print(experiment.read_text(encoding="utf-8"))
-            return
-        recipes = [load_recipe(item) for item in list_systems()]
-        if as_json:
-            print(json.dumps([recipe.to_dict() for recipe in recipes], indent=1))
-            return
-        show_table(
-            ("name", "what"), [(recipe.name, recipe.title or recipe.name) for recipe in recipes]
-        )
-        print("\nsolvation systems NAME prints one; solvation run NAME runs it")
+__all__ = ["forcefields_command"]
 
 
 def forcefields_command(
     name: Annotated[str | None, typer.Argument(help="Print this one.", metavar="NAME")] = None,
+    allow_scripts: AllowScriptsOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """List force fields, or which species one covers, with sources."""
@@ -60,7 +25,9 @@ def forcefields_command(
         from solvation.library import list_forcefields
 
         if name is None:
-            fields = [load_forcefield(item) for item in list_forcefields()]
+            fields = [
+                load_forcefield(item, allow_scripts=allow_scripts) for item in list_forcefields()
+            ]
             if as_json:
                 rows = [
                     {"name": f.name, "title": f.title, "coverage": list(f.coverage)} for f in fields
@@ -72,7 +39,7 @@ def forcefields_command(
                 [(f.name, f.title, " ".join(f.coverage)) for f in fields],
             )
             return
-        field = load_forcefield(name)
+        field = load_forcefield(name, allow_scripts=allow_scripts)
         if as_json:
             print(json.dumps(field.card, indent=1, default=str))
             return

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "AllowScriptsOption",
+    "JobsOption",
     "JsonOption",
     "OutputOption",
     "PlatformOption",
@@ -16,6 +18,7 @@ __all__ = [
     "ProfileOption",
     "RecipeArgument",
     "ReplicasOption",
+    "SchedulerOption",
     "SetOption",
     "Stage",
     "StrictOption",
@@ -46,6 +49,11 @@ RecipeArgument = Annotated[
         metavar="RECIPE",
     ),
 ]
+JobsOption = Annotated[int, typer.Option(min=1, help="Processes that look at frames.", metavar="N")]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(help="Dask scheduler whose workers look at frames.", metavar="ADDRESS"),
+]
 OutputOption = Annotated[
     Path | None,
     typer.Option("--output", "-o", help="Run folder [default: runs/<name>].", metavar="DIR"),
@@ -69,6 +77,12 @@ SetOption = Annotated[
         "--set",
         help="Change one key of the recipe, e.g. box.cations=24 or protocol.seed=7.",
         metavar="KEY=VALUE",
+    ),
+]
+AllowScriptsOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-scripts", help="Let the force field's files run Python code; read them first."
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print machine-readable output.")]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from solvation.command.choice import (
+    AllowScriptsOption,
     JsonOption,
     OutputOption,
     PlatformOption,
@@ -40,6 +41,7 @@ def run_command(
     replicas: ReplicasOption = None,
     until: Annotated[Stage, typer.Option(help="Stop after this stage.")] = Stage.report,
     settings: SetOption = None,
+    allow_scripts: AllowScriptsOption = False,
     strict: StrictOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -55,7 +57,18 @@ def run_command(
 
       solvation run runs/mg-tfsi2-dme
     """
-    run_stages(recipe, output, profile, platform, replicas, until, settings, strict, as_json)
+    run_stages(
+        recipe,
+        output,
+        profile,
+        platform,
+        replicas,
+        until,
+        settings,
+        strict,
+        as_json,
+        allow_scripts=allow_scripts,
+    )
 
 
 def build_command(
@@ -64,10 +77,22 @@ def build_command(
     profile: ProfileOption = None,
     replicas: ReplicasOption = None,
     settings: SetOption = None,
+    allow_scripts: AllowScriptsOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Pack the boxes and put the force field on them."""
-    run_stages(recipe, output, profile, "auto", replicas, Stage.build, settings, False, as_json)
+    run_stages(
+        recipe,
+        output,
+        profile,
+        "auto",
+        replicas,
+        Stage.build,
+        settings,
+        False,
+        as_json,
+        allow_scripts=allow_scripts,
+    )
 
 
 def simulate_command(
@@ -77,11 +102,21 @@ def simulate_command(
     platform: PlatformOption = "auto",
     replicas: ReplicasOption = None,
     settings: SetOption = None,
+    allow_scripts: AllowScriptsOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run the replicas, building first what is not built."""
     run_stages(
-        recipe, output, profile, platform, replicas, Stage.simulate, settings, False, as_json
+        recipe,
+        output,
+        profile,
+        platform,
+        replicas,
+        Stage.simulate,
+        settings,
+        False,
+        as_json,
+        allow_scripts=allow_scripts,
     )
 
 
@@ -106,6 +141,9 @@ def run_stages(
     strict: bool,
     as_json: bool,
     since: Stage = Stage.build,
+    allow_scripts: bool = False,
+    jobs: int = 1,
+    scheduler: str | None = None,
 ) -> None:
     """Load a recipe or a run folder and run the pipeline."""
     with guard_errors():
@@ -137,6 +175,9 @@ def run_stages(
                 replicas=replicas,
                 since=since.value,
                 until=stage,
+                allow_scripts=allow_scripts,
+                jobs=jobs,
+                scheduler=scheduler,
                 command=write_command_line(),
                 progress=listen,
             )

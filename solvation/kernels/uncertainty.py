@@ -16,6 +16,7 @@ __all__ = [
     "largest_error",
     "member_error",
     "poisson_interval",
+    "ratio_error",
     "replica_error",
     "series_error",
     "smoothed_binomial_error",
@@ -142,3 +143,43 @@ def member_error(replicas: Sequence[npt.ArrayLike], *, n_events: int | None = No
     _, counts = np.unique(np.concatenate([x.ravel() for x in arrays]), return_counts=True)
     samples = n_members + 2 * (n_events or 0)
     return max(largest, float(smoothed_binomial_error(counts.max() / counts.sum(), samples)))
+
+
+def ratio_error(
+    counted: Sequence[npt.ArrayLike],
+    out_of: Sequence[npt.ArrayLike],
+    *,
+    n_events: int | None = None,
+) -> float:
+    r"""Return the standard error of a ratio of sums over members and frames.
+
+    For a fraction of something whose number itself varies, such as the ligands bound in one way
+    out of all that are bound. The ratio is linearized,
+    :math:`r + (x - r y)/\bar y`, and the error is that of the mean of this (`member_error`).
+
+    Parameters
+    ----------
+    counted, out_of
+        Arrays ``(n_frames, n_members)``, one of each per replica; ``counted`` is part of
+        ``out_of``.
+    n_events
+        As for `member_error`.
+    """
+    x = [np.asarray(a, dtype=np.float64) for a in counted]
+    y = [np.asarray(a, dtype=np.float64) for a in out_of]
+    total = sum(float(a.sum()) for a in y)
+    if not total:
+        return float("nan")
+    ratio = sum(float(a.sum()) for a in x) / total
+    mean = total / sum(a.size for a in y)
+    # Rounded, so that members that all look alike are seen to.
+    parts = [np.round((a - ratio * b) / mean, 9) for a, b in zip(x, y, strict=True)]
+    seen = [float((b.sum(axis=0) > 0).sum()) for b in y]
+    size = sum(a.shape[1] for a in y)
+    error = member_error(parts)
+    if n_events is None:
+        return error
+    # Members that never took part are no samples of it.
+    samples = sum(seen) + 2 * n_events
+    smallest = float(smoothed_binomial_error(max(ratio, 1.0 - ratio), samples))
+    return max(error, smallest) if size else float("nan")

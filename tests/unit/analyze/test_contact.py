@@ -10,10 +10,11 @@ import pytest
 from solvation.analyze.contact import Contacts, list_ligands
 from solvation.analyze.coordination import measure_coordination
 from solvation.analyze.driver import run_analyzers
+from solvation.analyze.formula import name_cluster, write_charge
 from solvation.analyze.frames import ArraySource
 from solvation.analyze.residence import judge_memory, measure_residence
 from solvation.analyze.shell import extract_shell, measure_shells, name_shell
-from solvation.analyze.speciation import measure_speciation, name_cluster, write_charge
+from solvation.analyze.speciation import measure_speciation
 from solvation.analyze.topology import scene_from_arrays
 from solvation.errors import TrajectoryError
 

@@ -63,8 +63,8 @@ def test_the_tree_survives_the_disk(analyzed, tmp_path):
     save_results(tree, tmp_path / "results.nc")
     back = load_results(tmp_path / "results.nc")
     assert set(back.children) == {
-        "rdf", "coordination", "speciation", "shells", "residence", "diffusion", "conductivity",
-        "density", "structure",
+        "rdf", "coordination", "denticity", "geometry", "shapes", "speciation", "clusters",
+        "shells", "residence", "exchange", "diffusion", "conductivity", "density", "structure",
     }  # fmt: skip
     assert json.loads(back.attrs["counts"]) == {"Mg": 27, "Cl": 54, "H2O": 27}
     assert back.attrs["charge_scale"] == 0.72
@@ -80,7 +80,7 @@ def test_the_tree_survives_the_disk(analyzed, tmp_path):
 def test_progress_is_told(analyzed):
     _, _, _, told = analyzed
     labels = {label for _, _, label in told}
-    assert labels == {"radial distribution functions", "contacts and paths"}
+    assert labels == {"surroundings and paths"}
     assert told[-1][:2] == (300, 300)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,58 @@ def test_every_bond_to_hydrogen_is_constrained_and_no_other(prepared: Prepared) 
     }
     assert found == expected
     assert len(found) == 30 * 10
+
+
+@pytest.fixture(scope="module")
+def wet() -> Prepared:
+    """Sixty-four waters on a lattice, every one turned another way."""
+    from scipy.spatial.transform import Rotation
+
+    from solvation.build.molecule import embed_molecule
+
+    water = find_species("water")
+    shape = embed_molecule(water, seed=1)
+    turns = Rotation.random(64, random_state=4).as_matrix()
+    cells = np.array(list(np.ndindex(4, 4, 4))) * 3.2
+    molecules = tuple(
+        replace(shape, positions=(shape.positions - shape.positions[0]) @ turn.T + cell)
+        for turn, cell in zip(turns, cells, strict=True)
+    )
+    recipe = parse_recipe(
+        {
+            "name": "wet",
+            "salt": [{"cation": "Mg", "anion": "Cl", "solvent_ratio": 60}],
+            "solvent": [{"name": "water"}],
+            "model": {"cutoff": "6 angstrom"},
+            "protocol": {"profile": "quick"},
+        }
+    ).resolve()
+    packed = Packed(molecules=molecules, edge=12.8)
+    return make_system(
+        packed, {"water": water}, load_forcefield("opls-clp"), recipe, charge_scale=1.0
+    )
+
+
+def test_water_is_rigid_and_keeps_its_masses(wet: Prepared) -> None:
+    """Three constraints that close a triangle of TIP3P's shape, and nothing left to vibrate."""
+    system = wet.system
+    lengths: dict[frozenset[int], float] = {}
+    for k in range(system.getNumConstraints()):
+        i, j, length = system.getConstraintParameters(k)
+        lengths[frozenset((i, j))] = length.value_in_unit(unit.angstrom)
+    assert len(lengths) == 3 * 64
+    for residue in wet.topology.residues():
+        assert residue.name == "water"
+        o, h1, h2 = (atom.index for atom in residue.atoms())
+        assert lengths[frozenset((o, h1))] == pytest.approx(0.9572)
+        assert lengths[frozenset((o, h2))] == pytest.approx(0.9572)
+        assert lengths[frozenset((h1, h2))] == pytest.approx(1.5139, abs=1e-4)
+    assert masses(wet)[:3] == pytest.approx([15.999, 1.008, 1.008])
+    for force in system.getForces():
+        if isinstance(force, openmm.HarmonicBondForce):
+            assert force.getNumBonds() == 0
+        if isinstance(force, openmm.HarmonicAngleForce):
+            assert force.getNumAngles() == 0
 
 
 def test_ions_carry_the_scaled_charge(prepared: Prepared) -> None:
