@@ -69,7 +69,7 @@ def make_recipe(field: str, species: str, arguments: argparse.Namespace) -> Reci
                 "starts": ["random"],
                 "replicas": arguments.replicas,
                 "heat_time": "5 ps",
-                "anneal_time": "10 ps",
+                "anneal_time": "40 ps",
                 "density_time": f"{arguments.density:g} ps",
                 "density_time_max": f"{arguments.density:g} ps",
                 "production_time": f"{arguments.production:g} ps",
@@ -125,6 +125,9 @@ def measure_liquid(field: str, species: str, arguments: argparse.Namespace) -> d
         "density_ps": arguments.density,
         "production_ps": arguments.production,
         "gas_ps": arguments.gas,
+        "stationary": all(
+            judge_stationarity(log.select("density").density).stationary for log in logs
+        ),
         "density": [density, density_error],
         "vaporization": [
             gas - liquid + GAS_CONSTANT * temperature,
@@ -230,7 +233,10 @@ def list_misses(row: dict[str, Any]) -> dict[str, float]:
 
 
 def write_table(rows: list[dict[str, Any]]) -> str:
-    """Write Markdown, one line per liquid; what is outside its bound is bold."""
+    """Write Markdown, one line per liquid.
+
+    What is outside its bound is bold; a density that was still drifting has an asterisk.
+    """
     experiment = load_experiment()
     lines = [
         "| force field | liquid | density / (g/cm3) | exp. | | ΔHvap / (kJ/mol) | exp. | "
@@ -243,8 +249,9 @@ def write_table(rows: list[dict[str, Any]]) -> str:
         for key, digits in (("density", 3), ("vaporization", 1)):
             value, error = row[key]
             text = f"{100 * (value / known[key] - 1):+.1f} %"
+            drifts = "" if key != "density" or row["stationary"] else "*"
             cells += [
-                f"{value:.{digits}f} ± {error:.{digits}f}",
+                f"{value:.{digits}f} ± {error:.{digits}f}{drifts}",
                 f"{known[key]:.{digits}f}",
                 f"**{text}**" if key in misses else text,
             ]
@@ -258,8 +265,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """Give a parser the lengths and sizes."""
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/liquids"))
     parser.add_argument("--atoms", type=int, default=1100, help="about how many atoms per box")
-    parser.add_argument("--density", type=float, default=50.0, help="ps of NPT")
-    parser.add_argument("--production", type=float, default=20.0, help="ps of NVT")
+    parser.add_argument("--density", type=float, default=300.0, help="ps of NPT")
+    parser.add_argument("--production", type=float, default=200.0, help="ps of NVT")
     parser.add_argument("--gas", type=float, default=3000.0, help="ps of one molecule in vacuum")
     parser.add_argument("--replicas", type=int, default=1)
     parser.add_argument("--platform", default="auto")

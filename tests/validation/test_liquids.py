@@ -1,8 +1,9 @@
 """Pure liquids: density within 1.5 % and enthalpy of vaporisation within 6 % of experiment.
 
-The lengths are those of ``benchmarks/measure_liquids.py``, whose figures are in
-``docs/explanation/forcefields.md``. With ``SOLVATION_LIQUIDS`` set to the ``liquids.json`` that the
-script wrote, liquids in it are judged by what is there. A miss is a strict xfail with its figure.
+The lengths are those that ``benchmarks/measure_liquids.py`` asks for, hours on a CPU; what has been
+run of it, shorter, is in ``docs/explanation/forcefields.md``. With ``SOLVATION_LIQUIDS`` set to the
+``liquids.json`` that the script wrote, liquids in it are judged by what is there. A miss is a
+strict xfail with its figure.
 """
 
 from __future__ import annotations
@@ -17,7 +18,11 @@ from typing import Any
 
 import pytest
 
-MISSES: dict[tuple[str, str, str], str] = {}
+MISSES = {
+    ("opls-clp", "DME", "vaporization"): "42.3 ± 0.4, +15 %: the 1996 set binds DME too strongly",
+    ("opls-clp", "THF", "density"): "0.862 ± 0.002, -2.4 %, in earlier runs of 100 ps",
+    ("opls2020-clp", "THF", "density"): "0.847 ± 0.004, -4.1 %, in earlier runs of 100 ps",
+}
 """Force field, species and property, and why it misses."""
 
 
