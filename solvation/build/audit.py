@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from solvation.build.system import Prepared
 
-__all__ = ["audit_system", "differentiate_alone", "measure_energy", "relax_alone"]
+__all__ = ["audit_system", "differentiate_alone", "relax_alone"]
 
 _CLASH = 1.2
 """Å; atoms of different molecules nearer than this cannot be relaxed apart reliably."""
@@ -167,14 +167,6 @@ def relax_alone(
     energy = context.getState(getEnergy=True, groups=1).getPotentialEnergy()
     relaxed = state.getPositions(asNumpy=True).value_in_unit(unit.angstrom)
     return np.array(relaxed), float(energy.value_in_unit(unit.kilojoule_per_mole))
-
-
-def measure_energy(system: openmm.System, positions: NDArray[np.float64]) -> float:
-    """Energy of one molecule in vacuum, kJ/mol."""
-    from openmm import unit
-
-    state = _open_context(system, positions).getState(getEnergy=True)
-    return float(state.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole))
 
 
 def differentiate_alone(

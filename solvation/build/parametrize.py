@@ -15,7 +15,7 @@ import numpy as np
 
 from solvation.build import quantum
 from solvation.build.analogy import assign_rows
-from solvation.build.audit import measure_energy, relax_alone
+from solvation.build.audit import relax_alone
 from solvation.build.derivation import (
     Listener,
     find_charges,
@@ -43,7 +43,6 @@ from solvation.build.torsion import (
     find_known,
     find_rotors,
     fit_terms,
-    twist_bonds,
 )
 from solvation.errors import ForceFieldError, RecipeError, SimulationError
 from solvation.library import Species, find_species, recognize_species
@@ -164,7 +163,7 @@ def parametrize(
     masses = _list_masses(subject)
     template = fit_constants(template, shapes[0], hessian * scaling, masses, draft)
     template = settle_lengths(template, shapes[0], draft)
-    template, errors = _fit_torsions(template, rotors, scans, known, shapes[0], draft, words)
+    template, errors = _fit_torsions(template, rotors, scans, known, draft, words)
     template = fit_constants(template, shapes[0], hessian * scaling, masses, draft)
     template = settle_lengths(template, shapes[0], draft)
     agreement = compare_minimum(template, shapes[0], hessian * scaling, masses, draft)
@@ -216,7 +215,7 @@ def _check_minimum(subject: Subject, hessian: NDArray[np.float64]) -> None:
 
 def _fit_torsions(
     template: Template, rotors: tuple[Rotor, ...], scans: list[Scan], known: Any,
-    shape: NDArray[np.float64], draft: Path, words: str,
+    draft: Path, words: str,
 ) -> tuple[Template, tuple[float, ...]]:  # fmt: skip
     """Relax the force field without the torsions along every scan and fit the difference."""
     from dataclasses import replace
@@ -237,15 +236,7 @@ def _fit_torsions(
                 shapes=np.array([shape for shape, _ in pairs]),
             )
         )
-    torques = [
-        Scan(
-            reference=np.zeros(2),
-            bare=np.array([measure_energy(system, there) for there in pair]),
-            shapes=pair,
-        )
-        for pair in twist_bonds(template.subject, rotors, shape)
-    ]
-    terms, errors = fit_terms(template.subject, rotors, bare, known, torques)
+    terms, errors = fit_terms(template.subject, rotors, bare, known)
     fitted = {key: (*v, f"fitted to {words} scans") for key, v in terms.items()}
     return replace(template, torsions={**template.torsions, **fitted}), errors
 

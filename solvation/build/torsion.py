@@ -2,9 +2,7 @@
 
 A bond between two symmetry classes is scanned once, 30 degrees at a time, everything else relaxed.
 The force field without its torsions is relaxed at the same angles; V1, V2, V3 of the torsions
-with heavy ends make up the difference, by weighted least squares over all scans at once, together
-with the torques about these bonds at the reference's minimum, which must vanish: 1 kJ/mol/rad there
-counts as much as 1 kJ/mol along a scan.
+with heavy ends make up the difference, by weighted least squares over all scans at once.
 Torsions that end in hydrogen on one side stay zero where there are heavy ones beside them.
 """
 
@@ -35,7 +33,6 @@ __all__ = [
     "find_rotors",
     "fit_terms",
     "list_angles",
-    "twist_bonds",
 ]
 
 _SCALE = 10.0
@@ -43,8 +40,6 @@ _SCALE = 10.0
 _SMALLEST = 0.04
 """Singular values below this part of the largest are left out: the V1 and V2 of three torsions
 120 degrees apart cancel, and what little is left must not make them large."""
-TWIST = np.radians(3.0)
-"""Radians by which bonds are turned to measure torques."""
 _FLAT = np.radians(357.0)
 _PLANAR = 30.334
 """kJ/mol, V2 of X-CA-CA-X."""
@@ -126,16 +121,8 @@ def fit_terms(
     rotors: Sequence[Rotor],
     scans: Sequence[Scan],
     known: Mapping[Four, object],
-    torques: Sequence[Scan] = (),
 ) -> tuple[dict[Four, tuple[float, float, float]], tuple[float, ...]]:
     """Fit V1, V2, V3.
-
-    Parameters
-    ----------
-    subject, rotors, scans, known
-        The species, its bonds that turn, a scan of each, and the torsions that are not fitted.
-    torques
-        Pairs of shapes from `twist_bonds`, with their bare energies.
 
     Returns
     -------
@@ -158,11 +145,6 @@ def fit_terms(
         blocks.append(root * basis)
         targets.append(root[:, 0] * wanted)
         parts.append((basis, wanted, mean))
-    for pair in torques:
-        basis = np.array([_measure(shape, keys, members) for shape in pair.shapes])
-        blocks.append((basis[:1] - basis[1:]) / (2 * TWIST * np.sqrt(len(torques))))
-        torque = (pair.bare[:1] - pair.bare[1:]) / (2 * TWIST * np.sqrt(len(torques)))
-        targets.append(-torque)
     values = np.linalg.lstsq(np.concatenate(blocks), np.concatenate(targets), rcond=_SMALLEST)[0]
     errors = tuple(float(np.sqrt(m @ (w - b @ values) ** 2)) for b, w, m in parts)
     terms = {
@@ -170,44 +152,6 @@ def fit_terms(
         for key, v in zip(keys, values.reshape(-1, 3).round(4), strict=True)
     }
     return terms, errors
-
-
-def twist_bonds(
-    subject: Subject, rotors: Sequence[Rotor], shape: NDArray[np.float64]
-) -> list[NDArray[np.float64]]:
-    """Turn one side of every bond that a rotor stands for, rigidly, a little to either side.
-
-    At the reference's minimum no torque acts, so that both sides must have one energy. Bonds and
-    angles do not change, so that only torsions and what is not bonded can see to that.
-
-    Returns
-    -------
-    list
-        For every such bond an array of Å, shape ``(2, n_atoms, 3)``: turned by plus and minus
-        `TWIST` radians.
-    """
-    keys = {rotor.key for rotor in rotors}
-    twisted = []
-    for j, k in subject.bonds:
-        key = name_key((subject.classes[j], subject.classes[k]))
-        if (key[0], key[1]) not in keys or (j, k) in subject.ring_bonds:
-            continue
-        side, edge = {k}, {k}
-        while edge:
-            edge = {n for a in edge for n in subject.neighbours[a] if a != k or n != j} - side
-            side |= edge
-        moved = [n for n in side if n != k]
-        axis = (shape[k] - shape[j]) / np.linalg.norm(shape[k] - shape[j])
-        pair = []
-        for angle in (TWIST, -TWIST):
-            arm = shape[moved] - shape[k]
-            turned = arm * np.cos(angle) + np.cross(axis, arm) * np.sin(angle)
-            turned += np.outer(arm @ axis, axis) * (1 - np.cos(angle))
-            there = shape.copy()
-            there[moved] = shape[k] + turned
-            pair.append(there)
-        twisted.append(np.array(pair))
-    return twisted
 
 
 def find_impropers(
@@ -222,7 +166,8 @@ def find_impropers(
         if sum(measure_angle(shape, (around[a], atom, around[b])) for a, b in pairs) > _FLAT:
             flat.add(atom)
             carbonyl = rows[atom].label == "CO"
-            impropers[tuple(subject.classes[i] for i in (atom, *around))] = (
+            outer = sorted(subject.classes[i] for i in around)
+            impropers[subject.classes[atom], *outer] = (
                 43.932 if carbonyl else 9.2048,
                 "OPLS improper, " + ("O-C-X-Y" if carbonyl else "Z-CA-X-Y, from memory"),
             )

@@ -115,7 +115,8 @@ class Molecule:
     def improper_terms(self) -> list[tuple[tuple[int, ...], int, float, float]]:
         """A row lists the central class first; the torsion runs second, third, central, fourth.
 
-        Of equal classes the atom with the smaller index comes first.
+        Of equal classes the atom with the smaller index comes first. OpenMM then orders the first
+        two by element, carbon before others, and by index within one element.
         """
         terms = []
         for node in self.root.iterfind("PeriodicTorsionForce/Improper"):
@@ -128,7 +129,8 @@ class Molecule:
                 for wanted in outer:
                     chosen.append(next(i for i in left if self.classes[i] == wanted))
                     left.remove(chosen[-1])
-                atoms = (chosen[0], chosen[1], c, chosen[2])
+                first, second = sorted(chosen[:2], key=lambda i: (self.elements[i] != "C", i))
+                atoms = (first, second, c, chosen[2])
                 terms.append(
                     (atoms, int(row["periodicity1"]), float(row["phase1"]), float(row["k1"]))
                 )

@@ -6,17 +6,8 @@ import numpy as np
 import pytest
 
 from solvation.build.analogy import assign_rows
-from solvation.build.seminario import measure_angle, measure_dihedral
 from solvation.build.subject import embed_conformers, read_subject
-from solvation.build.torsion import (
-    TWIST,
-    Scan,
-    find_known,
-    find_rotors,
-    fit_terms,
-    list_angles,
-    twist_bonds,
-)
+from solvation.build.torsion import Scan, find_known, find_rotors, fit_terms, list_angles
 
 HFIP = "OC(C(F)(F)F)C(F)(F)F"
 
@@ -69,44 +60,3 @@ def test_made_up_torsion_comes_back():
         values, (first, second, third), atol=0.15
     )  # the ridge pulls a little
     assert errors[0] < 1e-3
-
-
-def test_twisting_turns_every_bond_of_the_kind_and_nothing_else(borate):
-    shape = embed_conformers(borate, 1, seed=1)[0]
-    rotors = find_rotors(borate, shape, {})
-    pairs = twist_bonds(borate, rotors, shape)
-    assert len(pairs) == 4 + 4 + 8  # B-O, O-C, C-C
-    for (j, k), (plus, minus) in zip(
-        [b for b in borate.bonds if all(len(borate.neighbours[i]) > 1 for i in b)],
-        pairs,
-        strict=True,
-    ):
-        for moved, sign in ((plus, 1), (minus, -1)):
-            for bond in borate.bonds:
-                length = np.linalg.norm(moved[bond[0]] - moved[bond[1]])
-                assert length == pytest.approx(np.linalg.norm(shape[bond[0]] - shape[bond[1]]))
-            for angle in borate.angles:
-                assert measure_angle(moved, angle) == pytest.approx(measure_angle(shape, angle))
-            for t in borate.torsions:
-                turn = measure_dihedral(moved, t) - measure_dihedral(shape, t)
-                wanted = sign * TWIST if set(t[1:3]) == {j, k} else 0.0
-                assert np.cos(turn - wanted) == pytest.approx(1, abs=1e-9)
-
-
-def test_a_torque_is_balanced():
-    subject = read_subject("FOOF", charge=0, name="X")
-    shape = embed_conformers(subject, 1, seed=1)[0]
-    (rotor,) = find_rotors(subject, shape, {})
-    (pair,) = twist_bonds(subject, (rotor,), shape)
-    flat = Scan(reference=np.zeros(2), bare=np.zeros(2), shapes=np.array([shape, shape]))
-    push = Scan(reference=np.zeros(2), bare=np.array([5.0, -5.0]) * TWIST, shapes=pair)
-    terms, _ = fit_terms(subject, (rotor,), [flat], {}, [push])
-    (values,) = terms.values()
-
-    def energy(x):
-        phi = measure_dihedral(x, subject.torsions[0])
-        return sum(
-            0.5 * v * (1 - (-1) ** n * np.cos(n * phi)) for n, v in enumerate(values, start=1)
-        )
-
-    assert (energy(pair[0]) - energy(pair[1])) / (2 * TWIST) == pytest.approx(-5.0, abs=0.01)
