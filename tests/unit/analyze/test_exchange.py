@@ -12,7 +12,7 @@ from solvation.analyze.frames import ArraySource
 from solvation.analyze.residence import find_stays
 from solvation.analyze.topology import scene_from_arrays
 
-CUTOFFS = {("Mg", "H2O.O"): 2.9, ("Mg", "Cl.Cl"): 2.9}
+CUTOFFS = {("Mg", "water.O"): 2.9, ("Mg", "Cl.Cl"): 2.9}
 
 
 def _make(rows, *, dt=5.0):
@@ -53,19 +53,19 @@ GONE, KEPT = [0] * 8, [1] * 8
 def test_the_order_is_the_mechanism(leaver, newcomer, mechanism):
     scene, table = _make([leaver, newcomer, KEPT, GONE])
     found = measure_exchange(scene, [table])
-    counts = found["count"].sel(pair="Mg-H2O")
+    counts = found["count"].sel(pair="Mg-water")
     assert int(counts.sel(mechanism=mechanism)) == 1
-    assert int(counts.sum()) == int(found["departures"].sel(pair="Mg-H2O")) == 1
-    assert float(found["fraction"].sel(pair="Mg-H2O").sum()) == 1.0
-    assert (found["fraction_stderr"].sel(pair="Mg-H2O") > 0).all()
+    assert int(counts.sum()) == int(found["departures"].sel(pair="Mg-water")) == 1
+    assert float(found["fraction"].sel(pair="Mg-water").sum()) == 1.0
+    assert (found["fraction_stderr"].sel(pair="Mg-water") > 0).all()
     assert int(found["departures"].sel(pair="Mg-Cl")) == 0
 
 
 def test_an_anion_may_take_the_place_of_a_solvent_molecule():
     scene, table = _make([[1, 1, 1, 0, 0, 0, 0, 0], KEPT, [0, 0, 1, 1, 1, 1, 1, 1], GONE])
     found = measure_exchange(scene, [table])
-    assert int(found["replaced_by"].sel(pair="Mg-H2O", newcomer="Cl")) == 1
-    assert int(found["count"].sel(pair="Mg-H2O", mechanism="associative")) == 1
+    assert int(found["replaced_by"].sel(pair="Mg-water", newcomer="Cl")) == 1
+    assert int(found["count"].sel(pair="Mg-water", mechanism="associative")) == 1
 
 
 def test_each_newcomer_replaces_one():

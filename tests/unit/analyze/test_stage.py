@@ -38,11 +38,11 @@ def analyzed():
 
 def test_two_state_contacts_are_found(analyzed):
     system, _, found, _ = analyzed
-    residence = found["residence.Mg-H2O"]
+    residence = found["residence.Mg-water"]
     assert residence.status == "ok"
     assert residence.n_events > 50
     assert abs(residence.value - system.truth["residence"]) < 3.0 * residence.stderr
-    bound = found["coordination.Mg-H2O.O"]
+    bound = found["coordination.Mg-water.O"]
     assert abs(bound.value - system.truth["bound"]) < 3.0 * bound.stderr
     assert bound.status == "ok"
 
@@ -66,7 +66,7 @@ def test_the_tree_survives_the_disk(analyzed, tmp_path):
         "rdf", "coordination", "denticity", "geometry", "shapes", "speciation", "clusters",
         "shells", "residence", "exchange", "diffusion", "conductivity", "density", "structure",
     }  # fmt: skip
-    assert json.loads(back.attrs["counts"]) == {"Mg": 27, "Cl": 54, "H2O": 27}
+    assert json.loads(back.attrs["counts"]) == {"Mg": 27, "Cl": 54, "water": 27}
     assert back.attrs["charge_scale"] == 0.72
     assert math.isnan(back.attrs["temperature"])
     shell = json.loads(str(back["shells"]["structure"].values[0]))
