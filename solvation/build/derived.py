@@ -114,7 +114,9 @@ class Template:
         lines += [" </HarmonicAngleForce>", " <PeriodicTorsionForce>"]
         for four, (v1, v2, v3, origin) in self.torsions.items():
             lines.append(_write_proper(_classes(kind, four), (v1, v2, v3), f"derived: {origin}"))
-        generic = {name_key(four[1:3]): "derived: generic rule, zero" for four in self.torsions}
+        middles = [name_key(four[1:3]) for four in self.torsions]
+        middles += [self._name(atoms[1:3]) for atoms in self.subject.torsions]
+        generic = dict.fromkeys(middles, "derived: generic rule, zero")
         edges = [self._name(bond) for bond in sorted(self.subject.cage_bonds)]
         for (j, k), origin in [*generic.items(), *((e, _CAGED) for e in dict.fromkeys(edges))]:
             where = f'class1="" class2="{kind[j]}" class3="{kind[k]}" class4=""'

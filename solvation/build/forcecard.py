@@ -20,7 +20,7 @@ __all__ = ["write_card"]
 
 _CAGE = (
     "Thirty harmonic edges hold the icosahedron; angles and torsions inside it have rows with "
-    "k = 0. Its vibrations come out up to a tenth too low."
+    "k = 0. Vibrations of the cage itself come out 5 to 25 % too low (CB11H12-)."
 )
 
 

@@ -34,6 +34,7 @@ BOXES = [
     ("opls-clp", "Mg", "BHFIP4", "DME", "contact"),
     ("opls-clp", "Mg", "ALHFIP4", "G2", "separated"),
     ("opls-clp", "Mg", "BBu2Ph2", "THF", "contact"),
+    ("opls-clp", "Mg", "FPB", "G2", "contact"),
     ("opls-clp", "Mg", "CB11H12", "G3", "separated"),
     ("opls2020-clp", "Ca", "CB11H12", "THF", "contact"),
     ("opls-clp", "Mg", "FCB11H11", "G3", "contact"),

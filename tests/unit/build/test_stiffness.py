@@ -10,10 +10,11 @@ import pytest
 from solvation.build.analogy import assign_rows
 from solvation.build.audit import differentiate_alone, relax_alone
 from solvation.build.derived import Template
-from solvation.build.fitting import list_keys, make_system_of
+from solvation.build.fitting import list_keys, make_system_of, make_template
 from solvation.build.seminario import measure_angle
 from solvation.build.stiffness import fit_constants, project_angle, project_bond
 from solvation.build.subject import embed_conformers, read_subject
+from solvation.errors import ForceFieldError
 
 SHAPE = np.random.default_rng(1).normal(size=(4, 3))
 
@@ -68,3 +69,16 @@ def test_constants_come_back(tmp_path):
     for group in ("bonds", "angles"):
         for key, (_, constant) in getattr(template, group).items():
             assert getattr(fitted, group)[key][1] == pytest.approx(constant, rel=5e-3)
+
+
+def test_a_bond_that_does_not_hold_is_refused():
+    subject = read_subject("[B-](F)(F)(F)F", charge=-1, name="X")
+    shape = embed_conformers(subject, 1, seed=1)[0]
+    hessian = np.zeros((15, 15))
+    for i, j in subject.bonds:
+        for a, b, sign in ((i, j, 1), (j, i, 1), (i, i, -1), (j, j, -1)):
+            hessian[3 * a : 3 * a + 3, 3 * b : 3 * b + 3] += 100 * sign * np.eye(3)
+    with pytest.raises(ForceFieldError, match=r"a B-F bond of 1\.\d\d angstrom has no force"):
+        make_template(
+            subject, assign_rows(subject), shape, hessian, np.zeros(5), {}, {}, source="made up"
+        )
