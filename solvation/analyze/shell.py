@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from solvation.analyze.contact import ContactTable, list_ions, list_ligands
+from solvation.analyze.contact import ContactTable, find_frame, list_ions, list_ligands
 from solvation.analyze.topology import Scene
 from solvation.kernels.cell import minimum_image
 from solvation.kernels.uncertainty import member_error
@@ -77,10 +77,9 @@ def measure_shells(
     ions = list_ions(scene)
     counts = [count_shells(scene, table) for table in tables]
     # The cation's own species makes the code of a composition complete.
+    own = ions.cation_species.astype(np.int16)
     codes = [
-        np.concatenate(
-            [np.broadcast_to(ions.cation_species[None, :, None], (*c.shape[:2], 1)), c], axis=2
-        )
+        np.concatenate([np.broadcast_to(own[None, :, None], (*c.shape[:2], 1)), c], axis=2)
         for c in counts
     ]
     flat = np.concatenate([c.reshape(-1, c.shape[2]) for c in codes])
@@ -142,15 +141,18 @@ def measure_shells(
 def _number_rows(rows: Ints) -> tuple[Ints, Ints]:
     """Return the distinct rows in order, and which of them each row is."""
     sizes = rows.max(axis=0, initial=0).astype(np.int64) + 1
-    if float(np.prod(sizes.astype(np.float64))) > 2.0**62:
+    n_keys = float(np.prod(sizes.astype(np.float64)))
+    if n_keys > 2.0**62:
         kinds, which = np.unique(rows, axis=0, return_inverse=True)
         return kinds, which.reshape(-1)
     # One integer per row sorts much faster than a row.
-    key = np.zeros(len(rows), dtype=np.int64)
+    precision: np.dtype[Any] = np.dtype(np.int32 if n_keys < 2.0**31 else np.int64)
+    key = np.zeros(len(rows), dtype=precision)
     for column, size in zip(rows.T, sizes.tolist(), strict=True):
-        key = key * size + column
-    _, first, which = np.unique(key, return_index=True, return_inverse=True)
-    return rows[first], which
+        key *= size
+        key += column
+    kinds, first = np.unique(key, return_index=True)
+    return rows[first], np.searchsorted(kinds, key).astype(np.int32)
 
 
 def _measure_bonds(scene: Scene, table: ContactTable) -> npt.NDArray[np.float32]:
@@ -192,7 +194,7 @@ def extract_shell(scene: Scene, table: ContactTable, frame: int, cation: int) ->
     """
     ions = list_ions(scene)
     block = scene.read_frame(table.replica, frame)
-    low, high = np.searchsorted(table.contacts["frame"], [frame, frame + 1])
+    low, high = (find_frame(table.contacts, i) for i in (frame, frame + 1))
     rows = np.array(table.contacts[low:high])
     rows = rows[rows["cation"] == cation]
     centre = int(ions.cation_atoms[cation])
