@@ -10,11 +10,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from solvation.analyze.centre import Centres
-from solvation.analyze.contact import Contacts
+from solvation.analyze.contact import Contacts, keep_contacts
 from solvation.analyze.driver import run_analyzers
 from solvation.analyze.frames import ArraySource
 from solvation.analyze.rdf import RDF
 from solvation.analyze.stage import analyze_scene
+from solvation.analyze.surrounding import Surroundings, list_counts
 from solvation.analyze.topology import scene_from_arrays
 from solvation.kernels.cell import box_matrix, wrap
 from solvation.kernels.timecorr import mean_squared_displacement
@@ -87,6 +88,43 @@ def test_parts_and_parts_are_the_whole(seed, blocks):
         backwards = backwards + piece
     (other,) = backwards.result()
     np.testing.assert_array_equal(parts["contacts"].total().result()[0].contacts, other.contacts)
+
+
+@LAWS
+@given(seed=SEEDS, cutoff=st.floats(2.5, 3.5), reach=st.floats(3.5, 5.0))
+def test_one_search_finds_what_two_analyzers_find(seed, cutoff, reach):
+    """A generous table cut down to a cutoff is the table of that cutoff."""
+    scene = _make_scene(_mix(seed))
+    pairs = [("Mg", "H2O.O"), ("Mg", "Cl.Cl")]
+    analyzers = [Surroundings(reach=dict.fromkeys(pairs, reach)),
+                 Contacts(cutoffs=dict.fromkeys(pairs, cutoff)), RDF(a="Mg", b="Cl.Cl"),
+                 RDF(a="Mg", b="H2O.O")]  # fmt: skip
+    found = run_analyzers(scene, analyzers)
+    counts = list_counts(scene, found["surroundings"], pairs)
+    for name in ("Mg-Cl.Cl", "Mg-H2O.O"):
+        one, other = counts[name].total(), found[name].total()
+        np.testing.assert_array_equal(one.counts, other.counts)
+        assert (one.ideal, one.n_frames) == (other.ideal, other.n_frames)
+    (generous,) = found["surroundings"].total().contacts.result()
+    (table,) = found["contacts"].total().result()
+    kept = keep_contacts(scene, generous, dict.fromkeys(pairs, cutoff))
+    assert len(generous.contacts) > len(table.contacts)
+    np.testing.assert_array_equal(kept.contacts, table.contacts)
+    np.testing.assert_array_equal(kept.shared, table.shared)
+    pieces = list(kept.split(5))
+    assert [p.n_frames for p in pieces] == [5, 5, 5, 5, 4]
+    assert sum(len(p.contacts) for p in pieces) == len(table.contacts)
+
+
+@LAWS
+@given(seed=SEEDS)
+def test_wrapping_atoms_of_a_box_that_breathes_changes_nothing_structural(seed):
+    system = _mix(seed)
+    breath = 1.0 + 0.02 * np.sin(np.arange(len(system.times)))[:, None]
+    boxes = system.box * np.concatenate([np.repeat(breath, 3, 1), np.ones((len(breath), 3))], 1)
+    moved = replace(system, box=boxes)
+    wrapped = replace(moved, positions=wrap(system.positions, box_matrix(boxes)))
+    _assert_same(_measure(moved), _measure(wrapped), without=["diffusion.", "conductivity."])
 
 
 @LAWS

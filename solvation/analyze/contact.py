@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,6 +22,7 @@ __all__ = [
     "ContactTable",
     "Contacts",
     "Ions",
+    "find_frame",
     "keep_contacts",
     "list_ions",
     "list_ligands",
@@ -70,10 +72,14 @@ class ContactTable:
             )  # fmt: skip
 
 
+def find_frame(rows: npt.NDArray[np.void], frame: int) -> int:
+    """Return the first row of a frame or a later one; reads a few rows of a map, not all."""
+    return bisect_left(range(len(rows)), frame, key=lambda i: int(rows[i]["frame"]))
+
+
 def _cut(rows: npt.NDArray[np.void], start: int, stop: int) -> npt.NDArray[np.void]:
     """Copy the rows of some frames, which then count from 0."""
-    low, high = np.searchsorted(rows["frame"], [start, stop])
-    piece = np.array(rows[low:high])
+    piece = np.array(rows[find_frame(rows, start) : find_frame(rows, stop)])
     piece["frame"] -= start
     release(rows)
     return piece

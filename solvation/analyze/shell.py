@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from solvation.analyze.binding import Way, Ways, find_ways
-from solvation.analyze.contact import ContactTable, list_ions, list_ligands
+from solvation.analyze.contact import ContactTable, find_frame, list_ions, list_ligands
 from solvation.analyze.specimen import NUMBERS
 from solvation.analyze.topology import Scene
 from solvation.kernels.cell import minimum_image
@@ -262,8 +262,9 @@ def extract_shell(scene: Scene, table: ContactTable, frame: int, cation: int) ->
     """
     ions = list_ions(scene)
     block = scene.read_frame(table.replica, frame)
-    rows = table.contacts
-    rows = rows[(rows["frame"] == frame) & (rows["cation"] == cation)]
+    low, high = (find_frame(table.contacts, i) for i in (frame, frame + 1))
+    rows = np.array(table.contacts[low:high])
+    rows = rows[rows["cation"] == cation]
     centre = int(ions.cation_atoms[cation])
     own = int(ions.cation_molecules[cation])
     order = [m for m in np.unique(scene.molecule[rows["atom"]]) if m != own]

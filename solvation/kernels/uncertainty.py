@@ -123,7 +123,7 @@ def member_error(replicas: Sequence[npt.ArrayLike], *, n_events: int | None = No
        result; a short-lived contact between them does not make it one. Without ``n_events`` it
        is used only where everything came out the same.
     """
-    arrays = [np.asarray(x, dtype=np.float64) for x in replicas]
+    arrays = [np.asarray(x) for x in replicas]
     arrays = [x for x in arrays if x.size]
     if not arrays:
         return float("nan")
@@ -140,7 +140,7 @@ def member_error(replicas: Sequence[npt.ArrayLike], *, n_events: int | None = No
     largest = max(time, members, between)
     if largest > 0.0 and n_events is None:
         return largest
-    _, counts = np.unique(np.concatenate([x.ravel() for x in arrays]), return_counts=True)
+    counts = _count_values(arrays)
     samples = n_members + 2 * (n_events or 0)
     return max(largest, float(smoothed_binomial_error(counts.max() / counts.sum(), samples)))
 
@@ -183,3 +183,13 @@ def ratio_error(
     samples = sum(seen) + 2 * n_events
     smallest = float(smoothed_binomial_error(max(ratio, 1.0 - ratio), samples))
     return max(error, smallest) if size else float("nan")
+
+
+def _count_values(arrays: Sequence[npt.NDArray[np.generic]]) -> npt.NDArray[np.int64]:
+    """Count how often each value occurs in all arrays; small whole numbers without sorting."""
+    flat = [x.ravel() for x in arrays]
+    if all(x.dtype.kind in "bui" and x.dtype.itemsize <= 2 and x.min() >= 0 for x in flat):
+        values = range(max(int(x.max()) for x in flat) + 1)
+        return np.array([sum(int(np.count_nonzero(x == v)) for x in flat) for v in values])
+    _, found = np.unique(np.concatenate(flat), return_counts=True)
+    return found
