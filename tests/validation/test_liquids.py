@@ -20,6 +20,8 @@ import pytest
 
 MISSES = {
     ("opls-clp", "DME", "vaporization"): "42.3 ± 0.4, +15 %: the 1996 set binds DME too strongly",
+    ("opls-clp", "ACN", "density"): "0.740 ± 0.013, -4.7 %",
+    ("opls-clp", "ACN", "vaporization"): "30.5 ± 0.2, -7.5 %: acetonitrile is bound too weakly",
     ("opls-clp", "THF", "density"): "0.862 ± 0.002, -2.4 %, in earlier runs of 100 ps",
     ("opls2020-clp", "THF", "density"): "0.847 ± 0.004, -4.1 %, in earlier runs of 100 ps",
 }
