@@ -47,7 +47,7 @@ def count_shells(scene: Scene, table: ContactTable) -> Ints:
         species = scene.molecule_species[ligands[:, 2]]
         flat = (ligands[:, 0] * n_c + ligands[:, 1]) * n_s + species
         counts = np.bincount(flat, minlength=piece.n_frames * n_c * n_s)
-        parts.append(counts.reshape(piece.n_frames, n_c, n_s).astype(np.int16))
+        parts.append(counts.reshape(piece.n_frames, n_c, n_s).astype(np.int8))
     return np.concatenate(parts)
 
 
@@ -77,7 +77,7 @@ def measure_shells(
     ions = list_ions(scene)
     counts = [count_shells(scene, table) for table in tables]
     # The cation's own species makes the code of a composition complete.
-    own = ions.cation_species.astype(np.int16)
+    own = ions.cation_species.astype(np.int8)
     codes = [
         np.concatenate([np.broadcast_to(own[None, :, None], (*c.shape[:2], 1)), c], axis=2)
         for c in counts

@@ -71,13 +71,14 @@ def _join_pairings(pieces: Sequence[Pairing]) -> Pairing:
     every = np.concatenate([p.clusters for p in pieces])
     clusters, which = np.unique(every, axis=0, return_inverse=True)
     edges = np.cumsum([0, *(len(p.clusters) for p in pieces)])
+    small = np.int16 if len(clusters) < 2**15 else np.int32
     counts, kinds = [], []
     for piece, low, high in zip(pieces, edges[:-1], edges[1:], strict=True):
         number = which.reshape(-1)[low:high]
         count = np.zeros((len(piece.cluster_counts), len(clusters)), dtype=np.int32)
         count[:, number] = piece.cluster_counts
         counts.append(count)
-        kinds.append(number.astype(np.int32)[piece.cation_cluster])
+        kinds.append(number.astype(small)[piece.cation_cluster])
     return Pairing(
         cation_counterions=np.concatenate([p.cation_counterions for p in pieces]),
         anion_counterions=np.concatenate([p.anion_counterions for p in pieces]),
@@ -122,15 +123,17 @@ def _pair_stretch(scene: Scene, table: ContactTable) -> Pairing:
     which = which.reshape(-1)
     home = np.zeros(len(members), dtype=np.int64)
     home[label] = np.repeat(np.arange(n_frames), n_ions)
+    small = np.int16 if len(clusters) < 2**15 else np.int32
     counts = np.bincount(home * len(clusters) + which, minlength=n_frames * len(clusters))
     return Pairing(
-        cation_counterions=per_cation.reshape(n_frames, n_c).astype(np.int16),
-        anion_counterions=per_anion.reshape(n_frames, n_a).astype(np.int16),
+        cation_counterions=per_cation.reshape(n_frames, n_c).astype(np.int8),
+        anion_counterions=per_anion.reshape(n_frames, n_a).astype(np.int8),
         cation_class=_classify(per_cation, cation_near).reshape(n_frames, n_c),
         anion_class=_classify(per_anion, anion_near).reshape(n_frames, n_a),
         clusters=clusters,
-        cluster_counts=counts.reshape(n_frames, len(clusters)),
-        cation_cluster=which[label].reshape(n_frames, n_ions)[:, :n_c],
+        cluster_counts=counts.reshape(n_frames, len(clusters)).astype(np.int32),
+        # A copy: a view would keep the numbers of the anions too.
+        cation_cluster=which[label].reshape(n_frames, n_ions)[:, :n_c].astype(small),
     )
 
 
