@@ -26,7 +26,7 @@ def split_pairs(option: str, items: Sequence[str] | None) -> dict[str, str]:
 
 def split_pieces(path: Path) -> list[Path]:
     """Split ``a.xtc+b.xtc`` into the files of one trajectory, unless a file has that very name."""
-    if path.exists() or "+" not in path.name:
+    if path.exists() or "+" not in str(path):
         return [path]
     from pathlib import Path
 

@@ -45,7 +45,7 @@ def count_donors(table: ContactTable, ions: Ions, atoms: Ints | None = None) -> 
             rows = rows[wanted[rows["atom"]]]
         flat = rows["frame"].astype(np.int64) * ions.n_cations + rows["cation"]
         counts = np.bincount(flat, minlength=piece.n_frames * ions.n_cations)
-        parts.append(counts.reshape(piece.n_frames, ions.n_cations).astype(np.int16))
+        parts.append(counts.reshape(piece.n_frames, ions.n_cations).astype(np.int8))
     return np.concatenate(parts)
 
 

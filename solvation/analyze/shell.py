@@ -63,11 +63,14 @@ def count_shells(scene: Scene, table: ContactTable) -> Ints:
     Shape ``(n_frames, n_cations, n_species)``, species in the order of the scene.
     """
     n_c, n_s = list_ions(scene).n_cations, len(scene.species)
-    ligands, _ = list_ligands(scene, table)
-    species = scene.molecule_species[ligands[:, 2]]
-    flat = (ligands[:, 0] * n_c + ligands[:, 1]) * n_s + species
-    counts = np.bincount(flat, minlength=table.n_frames * n_c * n_s)
-    return counts.reshape(table.n_frames, n_c, n_s).astype(np.int64)
+    parts = []
+    for piece in table.split():
+        ligands, _ = list_ligands(scene, piece)
+        species = scene.molecule_species[ligands[:, 2]]
+        flat = (ligands[:, 0] * n_c + ligands[:, 1]) * n_s + species
+        counts = np.bincount(flat, minlength=piece.n_frames * n_c * n_s)
+        parts.append(counts.reshape(piece.n_frames, n_c, n_s).astype(np.int16))
+    return np.concatenate(parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,7 +86,7 @@ def find_pairing(scene: Scene, table: ContactTable) -> Pairing:
 
     def rename(key: str) -> Shorts:
         parts = [at[getattr(p, key)] for p, at in zip(pieces, place, strict=True)]
-        return np.concatenate(parts).astype(np.int16)
+        return np.concatenate(parts).astype(np.int32)
 
     return Pairing(
         cation_counterions=join("cation_counterions"), anion_counterions=join("anion_counterions"),
@@ -137,8 +137,8 @@ def _pair_up(scene: Scene, table: ContactTable) -> Pairing:
         anion_class=_classify(per_anion, anion_near).reshape(n_frames, n_a).astype(np.int16),
         clusters=clusters,
         cluster_counts=counts.reshape(n_frames, len(clusters)).astype(np.int16),
-        cation_cluster=which[label].reshape(n_frames, n_ions)[:, :n_c].astype(np.int16),
-        anion_cluster=which[label].reshape(n_frames, n_ions)[:, n_c:].astype(np.int16),
+        cation_cluster=which[label].reshape(n_frames, n_ions)[:, :n_c].astype(np.int32),
+        anion_cluster=which[label].reshape(n_frames, n_ions)[:, n_c:].astype(np.int32),
     )
 
 
