@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["CLASSES", "Pairing", "find_pairing", "measure_speciation"]
 
 Ints = npt.NDArray[np.int64]
-Shorts = npt.NDArray[np.int16]
+Shorts = npt.NDArray[np.integer]
 
 CLASSES = ("free", "ssip", "cip", "agg")
 """Classes of an ion, by what is in its first shell."""
