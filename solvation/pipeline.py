@@ -205,7 +205,8 @@ def analyze_trajectory(
             )  # fmt: skip
             tree.attrs.update(name=name, kind="trajectory")
             save_results(tree, folder.results)
-            write_specimens(folder.path / "structures", tree["shells"].to_dataset())
+            if "shells" in tree:  # none around neutral molecules
+                write_specimens(folder.path / "structures", tree["shells"].to_dataset())
             save_summary(quantities, folder.summary, recipe=name)
         with folder.record_stage("report", inputs):
             _write_page(folder, recipe=None, progress=progress)
@@ -393,7 +394,8 @@ def _analyze(
         known = {"density", *(item.name for item in reached)}
         others = [quantity for quantity in quantities if quantity.name not in known]
         save_results(tree, folder.results)
-        write_specimens(folder.path / "structures", tree["shells"].to_dataset())
+        if "shells" in tree:  # none around neutral molecules
+            write_specimens(folder.path / "structures", tree["shells"].to_dataset())
         save_summary(
             [density, *reached, *others], folder.summary, recipe=recipe.name, extra={"model": model}
         )

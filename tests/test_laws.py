@@ -95,13 +95,13 @@ def test_parts_and_parts_are_the_whole(seed, blocks):
 def test_one_search_finds_what_two_analyzers_find(seed, cutoff, reach):
     """A generous table cut down to a cutoff is the table of that cutoff."""
     scene = _make_scene(_mix(seed))
-    pairs = [("Mg", "H2O.O"), ("Mg", "Cl.Cl")]
+    pairs = [("Mg", "water.O"), ("Mg", "Cl.Cl")]
     analyzers = [Surroundings(reach=dict.fromkeys(pairs, reach)),
                  Contacts(cutoffs=dict.fromkeys(pairs, cutoff)), RDF(a="Mg", b="Cl.Cl"),
-                 RDF(a="Mg", b="H2O.O")]  # fmt: skip
+                 RDF(a="Mg", b="water.O")]  # fmt: skip
     found = run_analyzers(scene, analyzers)
     counts = list_counts(scene, found["surroundings"], pairs)
-    for name in ("Mg-Cl.Cl", "Mg-H2O.O"):
+    for name in ("Mg-Cl.Cl", "Mg-water.O"):
         one, other = counts[name].total(), found[name].total()
         np.testing.assert_array_equal(one.counts, other.counts)
         assert (one.ideal, one.n_frames) == (other.ideal, other.n_frames)

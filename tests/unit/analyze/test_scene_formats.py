@@ -92,10 +92,10 @@ PAIRS = [
 @pytest.mark.parametrize(("topology", "trajectory"), PAIRS)
 def test_engines_give_the_same_scene(folder, topology, trajectory):
     scene = open_scene(folder / topology, folder / trajectory, dt=2.0)
-    assert scene.counts == {"Mg": 4, "Cl": 8, "H2O": 30}
+    assert scene.counts == {"Mg": 4, "Cl": 8, "water": 30}
     assert [s.charge for s in scene.species] == [2, -1, 0]
     assert any("guessed" in note for note in scene.notes) == (topology == "conf.gro")
-    assert [s.name for s in scene.sites] == ["H2O.O", "Cl.Cl"]
+    assert [s.name for s in scene.sites] == ["water.O", "Cl.Cl"]
     (block,) = scene.iterate(0, 0, 6)
     expected = _make_system().positions
     # A minimum image each: what one program writes wrapped another does not.
@@ -171,7 +171,6 @@ def test_what_a_topology_lacks_is_said(folder):
     scene = open_scene(folder / "conf.gro", folder / "run.xtc")
     assert scene.notes == (
         "the topology has no bonds; they were guessed from distances per residue",
-        "H2O is unknown and the topology has no charges; taken as neutral",
     )
 
 
