@@ -185,7 +185,7 @@ def parametrize(
         )
     write_atomic(output / f"{name}.xml", template.to_xml())
     write_card(output, subject, shapes[0], asked, report)
-    listen(f"done: {output}")
+    listen(f"done: {output.name}")
     return Parametrized(
         folder=output, name=name, agreement=agreement, rrms=charges.rrms, flags=tuple(flags)
     )
