@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,25 @@ if TYPE_CHECKING:
 
 __all__ = ["find_experiment", "hash_build", "hash_simulation", "hash_text", "list_differences"]
 
+_PROSE = frozenset(
+    [
+        "title",
+        "licence",
+        "units",
+        "coverage",
+        "files",
+        "block",
+        "left_out",
+        "failings",
+        "validation",
+        "cite",
+        "doi",
+        "note",
+        "source",
+        "reason",
+    ]
+)
+"""Keys of a card that decide no box; files and coverage tell by what they bring."""
 _FREE_KEYS = ("title", "note", "protocol.production_time", "protocol.replicas",
               "protocol.checkpoint_interval", "protocol.profile")  # fmt: skip
 """What may change between two runs into one folder: a run can be made longer or wider."""
@@ -29,11 +49,12 @@ def hash_build(recipe: Recipe) -> str:
     data = recipe.to_dict()
     protocol = data.get("protocol", {})
     kept = {key: protocol.get(key) for key in ("seed", "hydrogen_mass")}
+    names = _list_species(recipe)
     files = [
-        path.read_bytes().decode("latin-1")
+        text
         for folder in _list_folders(recipe.model.forcefield)
         for path in sorted(folder.glob("*"))
-        if path.is_file()
+        if path.is_file() and (text := _read_what_counts(path, names)) is not None
     ]
     files += [
         (Path(folder) / name).read_bytes().decode("latin-1")
@@ -60,6 +81,39 @@ def find_experiment(name: str) -> Path | None:
     except RecipeError:
         return None
     return path if path.is_file() else None
+
+
+def _list_species(recipe: Recipe) -> set[str]:
+    """List the canonical names of all that is in the box."""
+    species = [ion for salt in recipe.salt for ion in salt.ions]
+    species += [part for solvent in recipe.solvent for part, _ in solvent.parts]
+    species += [additive.species for additive in recipe.additive]
+    return {one.name for one in species}
+
+
+def _read_what_counts(path: Path, names: set[str]) -> str | None:
+    """Read a file of a force field: a card without its prose, and no XML of another species alone.
+
+    What is written about a force field, and what it covers besides, decides no box. Files of
+    several species may hold atom types that others share, so they always count.
+    """
+    text = path.read_bytes().decode("latin-1")
+    if path.suffix == ".xml":
+        residues = re.findall(r'<Residue\s[^>]*?name="([^"]+)"', text)
+        return None if len(residues) == 1 and residues[0] not in names else text
+    if path.name != "card.toml":
+        return text
+    try:
+        return json.dumps(_drop_prose(tomllib.loads(text)), sort_keys=True, default=str)
+    except ValueError:  # said better where the card is checked
+        return text
+
+
+def _drop_prose(table: Any) -> Any:
+    """Leave out the keys of a card that nothing is computed from."""
+    if not isinstance(table, dict):
+        return table
+    return {key: _drop_prose(value) for key, value in table.items() if key not in _PROSE}
 
 
 def _list_folders(forcefield: str) -> list[Path]:
