@@ -16,7 +16,7 @@ from solvation.cli import app
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```(\w*|\{[\w-]+\}[^\n]*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 
@@ -72,6 +72,9 @@ def test_every_page_is_reached_from_the_index() -> None:
         for target in re.findall(r"\]\(([^)\s#]+\.md)", page.read_text(encoding="utf-8")):
             if ":" not in target:
                 waiting.append((page.parent / target).resolve())
+        for order in list_blocks(page, "{toctree}"):
+            for name in order.split():
+                waiting += [file.resolve() for file in page.parent.glob(f"{name}.md")]
     assert not [name_of(path) for path in PAGES if path not in seen]
 
 
