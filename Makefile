@@ -3,15 +3,16 @@
 # make lint   style, types, layers
 # make slow   the longer physics
 # make docs   builds the documentation into docs/_build/html, without a network
+# make figures  makes every picture of README and documentation, from real runs
 
 PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow lint docs lock clean
+.PHONY: help demo test slow lint docs figures lock clean
 
 help:
-	@sed -n 's/^# //p' Makefile | head -5
+	@sed -n 's/^# //p' Makefile | head -6
 
 .venv/.ready: pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit("solvation needs Python 3.11 or newer; try make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -42,6 +43,9 @@ lint: .venv/.ready
 docs: .venv/.docs
 	$(BIN)/python -m sphinx -b html -W --keep-going --quiet docs docs/_build/html
 	@echo docs/_build/html/index.html
+
+figures: .venv/.ready
+	MPLBACKEND=Agg $(BIN)/python docs/figures/make_figures.py
 
 lock:
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \

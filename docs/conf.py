@@ -8,7 +8,17 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE / "_ext")]
 
+from sphinx.ext.napoleon import NumpyDocstring  # noqa: E402
+
 import solvation  # noqa: E402 (the checkout's own)
+
+
+def read_whole(docstring: NumpyDocstring) -> list[str]:
+    """Read the docstring under a field as text, also when it has a colon."""
+    return docstring._consume_to_end()
+
+
+NumpyDocstring._parse_attribute_docstring = read_whole  # type: ignore[method-assign]
 
 project = "solvation"
 author = "The solvation developers"
@@ -24,7 +34,7 @@ extensions = [
     "repository",
     "reference",
 ]
-exclude_patterns = ["_build", "_ext", "_static"]
+exclude_patterns = ["_build", "_ext", "_static", "figures", "requirements.lock"]
 nitpicky = False
 # Two modules may have a type of the same name; its link is then left out.
 suppress_warnings = ["ref.python"]
@@ -41,6 +51,7 @@ autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 autodoc_default_options = {"members": True, "show-inheritance": False}
+autodoc_type_aliases = {name: name for name in ("Floats", "Ints", "Bools", "ArrayLike", "NDArray")}
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 napoleon_use_param = True

@@ -22,6 +22,7 @@ from solvation.workspace import RunFolder, collect_versions, open_run, write_ato
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from solvation.analyze.plugin import Plugin
     from solvation.simulate.dynamics import Tick
     from solvation.simulate.protocol import Plan
 
@@ -42,6 +43,7 @@ def run(
     allow_scripts: bool = False,
     jobs: int = 1,
     scheduler: str | None = None,
+    plugins: Sequence[Plugin] = (),
     command: str | None = None,
     progress: Listener | None = None,
 ) -> Run:
@@ -67,6 +69,8 @@ def run(
         Whether a force field may run Python code while a box is built.
     jobs, scheduler
         See `solvation.worker.open_workers`.
+    plugins
+        Observables of your own, see `solvation.analyze.plugin`.
     command
         What the user typed, for the manifest.
     progress
@@ -115,7 +119,7 @@ def run(
             _simulate(folder, resolved, plan, platform, progress)
         if "analyze" in chosen:
             with open_workers(jobs, scheduler) as workers:
-                _analyze(folder, resolved, plan, workers, progress)
+                _analyze(folder, resolved, plan, workers, progress, plugins)
         if "report" in chosen:
             _report(folder, resolved, progress)
     return Run(folder=folder)
@@ -154,6 +158,7 @@ def analyze_trajectory(
     cutoffs: Mapping[str, float] | None = None,
     temperature: float | None = None,
     transport: bool = True,
+    plugins: Sequence[Plugin] = (),
     **choices: Any,
 ) -> Run:
     """Analyze a trajectory that some other program made, and write the report.
@@ -177,6 +182,8 @@ def analyze_trajectory(
         K; needed for conductivities, 298.15 when not given.
     transport
         Whether to follow the molecules; not needed for structure.
+    plugins
+        Observables of your own, see `solvation.analyze.plugin`.
     choices
         Passed on to `solvation.analyze.scene.open_scene`: ``cation``, ``anion``, ``solvent``,
         ``charges``, ``dt``, ``box``.
@@ -201,7 +208,7 @@ def analyze_trajectory(
         with folder.record_stage("analyze", inputs):
             tree, quantities = analyze_scene(
                 scene, cutoffs=cutoffs, temperature=temperature, transport=transport,
-                workers=workers, progress=relay_frames(progress),
+                plugins=plugins, workers=workers, progress=relay_frames(progress),
             )  # fmt: skip
             tree.attrs.update(name=name, kind="trajectory")
             save_results(tree, folder.results)
@@ -346,6 +353,7 @@ def _analyze(
     plan: Plan,
     workers: Workers,
     progress: Listener | None,
+    plugins: Sequence[Plugin] = (),
 ) -> None:
     """Do the analyze stage."""
     from solvation.analyze.scene import open_scene
@@ -360,7 +368,8 @@ def _analyze(
         raise WorkspaceError(
             f"{folder.path} has no complete trajectory; run `solvation simulate` first"
         )
-    inputs = hash_text([hash_simulation(recipe), *sizes, collect_versions()["solvation"]])
+    own = [repr(plugin) for plugin in plugins]
+    inputs = hash_text([hash_simulation(recipe), *sizes, collect_versions()["solvation"], *own])
     if folder.is_done("analyze", inputs) and folder.results.exists() and folder.summary.exists():
         return
     audit = load_audit(folder.build(plan.replicas[0].start))
@@ -378,6 +387,7 @@ def _analyze(
             charge_scale=audit["charge_scale"],
             partial_charges=audit.get("partial_charges"),
             starts=[replica.start for replica in plan.replicas],
+            plugins=plugins,
             workers=workers,
             progress=relay_frames(progress),
         )

@@ -17,6 +17,7 @@ from solvation.analyze.density import measure_density
 from solvation.analyze.diffusion import measure_diffusion
 from solvation.analyze.driver import Parts, run_analyzers
 from solvation.analyze.liquid import analyze_liquid, label_tree
+from solvation.analyze.plugin import Plugin, describe_plugins
 from solvation.analyze.rdf import R_MAX, WIDTH, PairCounts, collect_rdfs, count_bins, peak_error
 from solvation.analyze.residence import judge_memory
 from solvation.analyze.snapshot import Album
@@ -52,6 +53,7 @@ def analyze_scene(
     starts: Sequence[str] | None = None,
     series: bool = False,
     transport: bool = True,
+    plugins: Sequence[Plugin] = (),
     workers: Workers = HERE,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> tuple[xr.DataTree, list[Quantity]]:
@@ -87,6 +89,8 @@ def analyze_scene(
     transport
         Whether to follow the molecules, for diffusion and conductivity; without, memory hardly
         grows with the length of the trajectory.
+    plugins
+        Further observables, looked at in the same reading.
     workers
         Who looks at frames, see `solvation.worker`; the numbers do not depend on it.
     progress
@@ -110,7 +114,7 @@ def analyze_scene(
     if not scene.list_role("cation"):
         return analyze_liquid(
             scene, temperature=known, charge_scale=charge_scale, partial_charges=partial_charges,
-            blocks=blocks, progress=progress,
+            blocks=blocks, plugins=plugins, progress=progress,
         )  # fmt: skip
     pairs = [(c.name, s.name) for c in scene.list_role("cation") for s in scene.sites]
     if not pairs:
@@ -121,7 +125,7 @@ def analyze_scene(
     reach = _guess_reach(scene, pairs, cutoffs)
     snapshots, units = plan_snapshots(scene)
     first = run_analyzers(
-        scene, [Surroundings(reach=reach), snapshots, Centres(follow=transport)],
+        scene, [Surroundings(reach=reach), snapshots, Centres(follow=transport), *plugins],
         blocks=blocks, workers=workers, progress=progress,
         label="surroundings and paths",
     )  # fmt: skip
@@ -153,6 +157,8 @@ def analyze_scene(
     nodes["density"] = measure_density(scene, paths)
     nodes["structure"] = take_structure(scene)
     _describe(nodes, radii)
+    more, numbers = describe_plugins(plugins, first, [*nodes, "thermo", "agreement"])
+    nodes.update(more)
     tree = xr.DataTree.from_dict({f"/{name}": node for name, node in nodes.items()})
     label_tree(tree, scene, paths, temperature=known, charge_scale=charge_scale)
     spans = [float(np.nan_to_num(p.times[-1] - p.times[0])) for p in paths]
@@ -165,7 +171,7 @@ def analyze_scene(
     if agreement is not None:
         tree["agreement"] = xr.DataTree(agreement)
         quantities = widen_errors(quantities, agreement)
-    return tree, quantities
+    return tree, [*quantities, *numbers]
 
 
 def _guess_reach(

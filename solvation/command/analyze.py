@@ -11,6 +11,7 @@ from solvation.command.choice import (
     JobsOption,
     JsonOption,
     OutputOption,
+    PluginOption,
     SchedulerOption,
     Stage,
     StrictOption,
@@ -75,6 +76,7 @@ def analyze_command(
     structure_only: Annotated[
         bool, typer.Option("--structure-only", help="No diffusion and no conductivity.")
     ] = False,
+    plugin: PluginOption = None,
     jobs: JobsOption = 1,
     scheduler: SchedulerOption = None,
     strict: StrictOption = False,
@@ -91,6 +93,9 @@ def analyze_command(
       solvation analyze --topology topology.data --trajectory traj.xtc -o my-analysis
     """
     with guard_errors():
+        from solvation.analyze.plugin import load_plugin
+
+        plugins = [load_plugin(text) for text in plugin or []]
         if (recipe is None) == (topology is None):
             raise RecipeError(
                 "give either a run folder or --topology with --trajectory, one of the two"
@@ -100,7 +105,7 @@ def analyze_command(
                 raise RecipeError("--trajectory goes with --topology, not with a run folder")
             run_stages(
                 recipe, output, None, "auto", None, Stage.analyze, None, strict, as_json,
-                since=Stage.analyze, jobs=jobs, scheduler=scheduler,
+                since=Stage.analyze, jobs=jobs, scheduler=scheduler, plugins=plugins,
             )  # fmt: skip
             return
         if not trajectory:
@@ -116,6 +121,7 @@ def analyze_command(
                 [split_pieces(path) for path in trajectory],
                 target,
                 transport=not structure_only,
+                plugins=plugins,
                 jobs=jobs,
                 scheduler=scheduler,
                 cation=cation,

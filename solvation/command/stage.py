@@ -28,6 +28,7 @@ from solvation.errors import RecipeError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from solvation.analyze.plugin import Plugin
     from solvation.event import StageName
 
 __all__ = ["build_command", "report_command", "run_command", "run_stages", "simulate_command"]
@@ -144,6 +145,7 @@ def run_stages(
     allow_scripts: bool = False,
     jobs: int = 1,
     scheduler: str | None = None,
+    plugins: Sequence[Plugin] = (),
 ) -> None:
     """Load a recipe or a run folder and run the pipeline."""
     with guard_errors():
@@ -178,6 +180,7 @@ def run_stages(
                 allow_scripts=allow_scripts,
                 jobs=jobs,
                 scheduler=scheduler,
+                plugins=plugins,
                 command=write_command_line(),
                 progress=listen,
             )
