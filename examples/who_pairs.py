@@ -5,8 +5,8 @@
 # and anions in contact with every cation. Where the two starts agree, the run has an answer. Where
 # they do not, it has a memory.
 #
-# The boxes are as small and the runs as short as they can be (4 cations, 20 ps), so that the six
-# of them take half an hour on two cores. For numbers to quote, leave out `settings` and take
+# The boxes are as small and the runs as short as they can be (3 cations, 8 ps), so that the six
+# of them take some minutes. For numbers to quote, leave out `settings` and take
 # `profile="standard"` on a GPU.
 
 # %%
@@ -19,15 +19,15 @@ import solvation
 OUT = Path("runs/examples/who-pairs")
 COLOR = {"Li": "#b86fa3", "Mg": "#2f7fb8", "Ca": "#e08a00"}
 SMALL = [
-    "box.cations=4",
+    "box.cations=3",
     "protocol.replicas=2",
     'protocol.starts=["separated", "contact"]',
-    "protocol.heat_time=2 ps",
-    "protocol.anneal_time=4 ps",
-    "protocol.density_time=4 ps",
-    "protocol.density_time_max=8 ps",
-    "protocol.production_time=20 ps",
-    "protocol.report_interval=0.2 ps",
+    "protocol.heat_time=1 ps",
+    "protocol.anneal_time=2 ps",
+    "protocol.density_time=2 ps",
+    "protocol.density_time_max=4 ps",
+    "protocol.production_time=8 ps",
+    "protocol.report_interval=0.1 ps",
 ]
 
 # %%
@@ -88,7 +88,7 @@ print("page:", series.page)
 # ## Check
 #
 # Radii in the order of the ions, shells of about 4 to 5, 6 and 7 to 8 donors, and nothing about
-# pairing that a run of 20 ps could not know.
+# pairing that a run of 8 ps could not know.
 
 # %%
 peaks = {c: run[f"rdf.{c}-G2.O.first_peak"].value for c, run in runs.items()}

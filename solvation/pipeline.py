@@ -85,6 +85,10 @@ def run(
     ------
     SolvationError
         One line: what is wrong, where, and what to do. What was computed stays.
+    RecipeError
+        If a stage is not known.
+    WorkspaceError
+        If the folder holds no run, and ``since`` needs one.
 
     Examples
     --------

@@ -1,8 +1,7 @@
 """Make every picture of the README and the documentation, from real runs: ``make figures``.
 
-What is needed is run first (profile ``quick``; two runs, minutes to an hour on a laptop) and is
-kept in ``runs/``, so that a second call only draws. The picture of the report is taken with
-Chromium.
+What is needed is run first, the runs of the tutorials (minutes on a laptop), and is kept in
+``runs/``, so that a second call only draws. The picture of the report is taken with Chromium.
 """
 
 from __future__ import annotations
@@ -48,16 +47,19 @@ STYLE = {
 }
 
 
-def run_quick() -> solvation.Run:
-    """0.5 mol/L Mg(TFSI)2 in DME, from separated ions."""
-    return solvation.run("mg-tfsi2-dme", ROOT / "runs/mg-tfsi2-dme-quick", profile="quick")
+SMALL = ["box.cations=4", "protocol.production_time=20 ps"]
+
+
+def run_first() -> solvation.Run:
+    """The run of the first tutorial: 0.5 mol/L Mg(TFSI)2 in DME, from separated ions."""
+    recipe = solvation.load_recipe("mg-tfsi2-dme", settings=SMALL)
+    return solvation.run(recipe, ROOT / "runs/first", profile="quick")
 
 
 def run_starts() -> solvation.Run:
-    """The same from both starts."""
-    recipe = solvation.load_recipe(
-        "mg-tfsi2-dme", settings=['protocol.starts=["separated","contact"]']
-    )
+    """The run of the second: the same from both starts."""
+    both = 'protocol.starts=["separated","contact"]'
+    recipe = solvation.load_recipe("mg-tfsi2-dme", settings=[*SMALL, both])
     return solvation.run(recipe, ROOT / "runs/two-starts", profile="quick", replicas=2)
 
 
@@ -176,8 +178,8 @@ def main() -> None:
     """Make them all."""
     os.environ.setdefault("MPLBACKEND", "Agg")
     IMAGES.mkdir(exist_ok=True)
-    quick, starts = run_quick(), run_starts()
-    draw_first_shell(quick, IMAGES / "first-shell.png")
+    first, starts = run_first(), run_starts()
+    draw_first_shell(first, IMAGES / "first-shell.png")
     draw_two_starts(starts, IMAGES / "two-starts.png")
     with tempfile.TemporaryDirectory() as folder:
         home = Path.cwd()
@@ -188,7 +190,7 @@ def main() -> None:
             os.chdir(home)
         picture = next(Path(folder).rglob("long-enough.png"))
         shutil.copy(picture, IMAGES / "long-enough.png")
-    take_picture(quick.report, IMAGES / "report.png")
+    take_picture(first.report, IMAGES / "report.png")
 
 
 if __name__ == "__main__":

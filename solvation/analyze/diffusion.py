@@ -242,7 +242,10 @@ def measure_diffusion(scene: Scene, paths: Sequence[Path]) -> xr.Dataset | None:
 
 
 def common_lags(paths: Sequence[Path]) -> Floats | None:
-    """Return the lags in ps that all replicas have, or None if dynamics cannot be had."""
+    """Return the lags in ps that all replicas have, or None if dynamics cannot be had.
+
+    Shape ``(n_lags,)``.
+    """
     steps = [p.timestep for p in paths]
     if not paths or any(p.problem for p in paths) or any(s is None for s in steps):
         return None
@@ -256,7 +259,10 @@ def common_lags(paths: Sequence[Path]) -> Floats | None:
 
 
 def thin_lags(n: int) -> Ints:
-    """Choose at most about `_LAGS` lags: all at first, then evenly on a logarithm."""
+    """Choose at most about `_LAGS` lags: all at first, then evenly on a logarithm.
+
+    They are numbers of frames, shape ``(n_lags,)``.
+    """
     if n <= _LAGS:
         return np.arange(n)
     half = _LAGS // 2

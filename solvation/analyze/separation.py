@@ -136,7 +136,11 @@ class SeparationRows:
 
 
 def replace_shared(table: ContactTable, near: Ints) -> ContactTable:
-    """Return the table with near pairs in place of pairs that share a solvent molecule."""
+    """Return the table with near pairs in place of pairs that share a solvent molecule.
+
+    ``near`` has a row of frame, cation and anion for each pair, shape ``(n_pairs, 3)``; all are
+    indices.
+    """
     shared = np.zeros(len(near), dtype=table.shared.dtype)
     for k, column in enumerate(("frame", "cation", "anion")):
         shared[column] = near[:, k]

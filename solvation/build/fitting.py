@@ -64,6 +64,8 @@ class Agreement:
 def check_angles(subject: Subject, shape: NDArray[np.float64]) -> None:
     """Refuse a shape in which angles that the bond graph cannot tell apart differ.
 
+    ``shape`` in Å, ``(n_atoms, 3)``.
+
     Raises
     ------
     ForceFieldError
@@ -98,6 +100,9 @@ def make_template(
     """Put bonds and angles of the Hessian beside the other terms, symmetry classes averaged.
 
     The constants are where `stiffness.fit_constants` starts.
+
+    ``shape`` in Å, ``(n_atoms, 3)``; the Hessian in kJ/mol/Å2, ``(3 n_atoms, 3 n_atoms)``; charges
+    in e, ``(n_atoms,)``.
 
     Raises
     ------

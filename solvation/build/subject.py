@@ -184,7 +184,10 @@ def embed_conformers(subject: Subject, number: int, *, seed: int) -> list[NDArra
 
 
 def estimate_volume(subject: Subject, positions: NDArray[np.float64]) -> float:
-    """Guess the molar volume of an ion in cm3/mol, to pack it."""
+    """Guess the molar volume of an ion in cm3/mol, to pack it.
+
+    Positions in Å, shape ``(n_atoms, 3)``.
+    """
     from rdkit import Chem
     from rdkit.Chem import AllChem
     from rdkit.Geometry import Point3D

@@ -62,8 +62,11 @@ class Snapshot:
     """A moment of a run, as OpenMM's own checkpoint and in a form any platform reads."""
 
     progress: Progress
+    """How far the replica is."""
     checkpoint: bytes
+    """OpenMM's own, for the same kind of device."""
     state: str
+    """OpenMM's XML of positions, velocities and box, for any."""
 
 
 @cache
@@ -107,7 +110,13 @@ def choose_platform(name: str = "auto") -> openmm.Platform:
 def make_context(
     system: openmm.System, plan: Plan, stage: Stage, *, platform: str, seed: int
 ) -> openmm.Context:
-    """Make a context for one stage: thermostat, and barostat when the box may change."""
+    """Make a context for one stage: thermostat, and barostat when the box may change.
+
+    Raises
+    ------
+    SimulationError
+        If the platform cannot hold the system.
+    """
     import openmm
     from openmm import unit
 
