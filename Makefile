@@ -41,7 +41,7 @@ lint: .venv/.ready
 	@touch $@
 
 docs: .venv/.docs
-	$(BIN)/python -m sphinx -b html -W --keep-going --quiet docs docs/_build/html
+	$(BIN)/python -m sphinx -E -b html -W --keep-going --quiet docs docs/_build/html
 	@echo docs/_build/html/index.html
 
 figures: .venv/.ready

@@ -57,7 +57,7 @@ for length, time, _, low, high in rows:
     axes.plot([length, length], [low, min(high, 100.0)], color=color, lw=2)
     axes.plot(length, time.value, "o", color=color)
 axes.axhline(TAU / 1000, color="0.5", ls="--", lw=1)
-axes.annotate("truth", (36, TAU / 1000), (0, 4), textcoords="offset points", color="0.4")
+axes.annotate("truth", (330, TAU / 1000), (0, 5), textcoords="offset points", color="0.4")
 axes.set(xscale="log", yscale="log", xlabel="length of the run (ps)", ylabel="residence time (ns)")
 axes.plot([], [], "o-", color=COLOR["not_converged"], label="not converged")
 axes.plot([], [], "o-", color=COLOR["ok"], label="ok")

@@ -96,7 +96,7 @@ def test_python_uses_public_names(path: Path) -> None:
     import solvation
 
     for block in list_blocks(path, "python"):
-        used = re.findall(r"\bsolvation\.(\w+)", block)
+        used = re.findall(r"(?<!from )(?<!import )\bsolvation\.(\w+)", block)
         assert not set(used) - set(solvation.__all__)
 
 

@@ -102,8 +102,9 @@ def type_block(block: Block, folder: Path, names: dict[str, Any]) -> None:
     elif block.kind == "python":
         exec(compile(block.text, block.page, "exec"), names)
     elif block.kind == "toml":
-        name = re.search(r'^name = "(.+)"$', block.text, re.MULTILINE)
-        if name and not block.text.startswith("#"):
+        # A recipe is saved under its name, as a reader would; a fragment of one is not.
+        name = re.match(r'(?:extends = .*\n)?name = "(.+)"', block.text)
+        if name:
             (folder / f"{name[1]}.toml").write_text(block.text, encoding="utf-8")
     else:
         path = os.pathsep.join([str(folder / ".bin"), os.environ["PATH"]])
@@ -136,7 +137,10 @@ def test_blocks_run(page: Path, workshop: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def prepare_page(page: Path, folder: Path) -> None:
-    """Bring what a page says that the reader has: a trajectory made by another program."""
+    """Bring what a page says that the reader has: the first run, another program's files."""
+    [first] = [b for b in read_blocks(PAGES[0]) if "-o runs/first" in b.text]
+    if page != PAGES[0] and not (folder / "runs" / "first" / "summary.json").exists():
+        type_block(first, folder, {})
     if page.stem == "analyze-a-trajectory":
         write_foreign(folder)
 
@@ -148,8 +152,8 @@ def write_foreign(folder: Path) -> None:
     import solvation
 
     run = folder / "runs" / "first"
-    solvation.export_run(run, folder / "lammps", target="lammps")
-    data = next((folder / "lammps").glob("*.data"))
+    solvation.export_run(run, folder / ".lammps", target="lammps")
+    data = next((folder / ".lammps").glob("*.data"))
     shutil.copy(data, folder / "topology.data")
     for name in ("traj", "replica-1", "replica-2", "part1", "part2"):
         shutil.copy(run / "simulate" / "separated-1" / "trajectory.xtc", folder / f"{name}.xtc")

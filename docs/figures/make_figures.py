@@ -68,7 +68,7 @@ def draw_shells(axes: Axes, run: solvation.Run) -> None:
     node = run.results["agreement"].to_dataset()
     names = [str(n) for n in node["quantity"].values if str(n).startswith("shell.")]
     share = node["value"].sel(quantity=names)
-    error = node["stderr"].sel(quantity=names)
+    error = node["value_stderr"].sel(quantity=names)
     keep = np.flatnonzero(share.max("start").values > 0.05)
     order = keep[np.argsort(-share.isel(quantity=keep).max("start").values)][:6]
     place = np.arange(len(order), dtype=float)
@@ -104,7 +104,7 @@ def draw_bounds(axes: Axes, run: solvation.Run) -> None:
             axes.plot(float(node["residence_time"].sel(pair=pair)), k, "o", color=color)
         else:
             axes.annotate(
-                "", (low * 30, k), (low, k),
+                "", (low * 6, k), (low, k),
                 arrowprops={"arrowstyle": "-|>", "color": color, "lw": 2.5, "shrinkA": 0},
             )  # fmt: skip
             axes.plot(low, k, "|", color=color, ms=12, mew=3)
@@ -115,7 +115,7 @@ def draw_bounds(axes: Axes, run: solvation.Run) -> None:
     axes.annotate("length of the run", (span, -0.45), (-4, 0), textcoords="offset points",
                   fontsize=8, color="0.4", rotation=90, ha="right", va="bottom")  # fmt: skip
     axes.set_xscale("log")
-    axes.set_xlim(span / 4, None)
+    axes.set_xlim(span / 4, 9 * float(node["low"].max()))
     axes.set_ylim(-0.5, len(pairs) - 0.3)
     axes.set_yticks(range(len(pairs)), [p.replace("-", "–") for p in pairs])
     axes.set_xlabel("residence time (ns)")

@@ -159,6 +159,8 @@ def read_subject(source: str, *, charge: int, name: str) -> Subject:
 def embed_conformers(subject: Subject, number: int, *, seed: int) -> list[NDArray[np.float64]]:
     """Place the atoms in several ways by distance geometry; the file's own shape comes first.
 
+    Each has positions in Å, shape ``(n_atoms, 3)``.
+
     Raises
     ------
     RecipeError
