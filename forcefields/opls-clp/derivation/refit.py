@@ -5,8 +5,9 @@
 
 Reads the folder that `solvation parametrize` wrote, adds DF-MP2/cc-pVDZ energies at the shapes of
 every scan (a few minutes, kept in ``derivation/``), and writes the XML with torsions fitted to
-them. Bonds, angles and charges stay what they were, but for the lengths and angles at rest, which
-settle again.
+them: relaxed along the scans with the torsions of the round before, fitted, and again, because
+the other P-O bonds turn when one is turned. Bonds, angles and charges stay what they were, but for
+the lengths and angles at rest, which settle again.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+import openmm
 from numpy.typing import NDArray
+from openmm import unit
 
 from solvation.build import quantum
 from solvation.build.analogy import assign_rows
@@ -28,6 +31,9 @@ from solvation.build.subject import read_subject
 from solvation.build.torsion import Scan, find_impropers, find_known, find_rotors, fit_terms
 
 METHOD = "DF-MP2/cc-pVDZ//GFN2-xTB"
+ROUNDS = 12
+SCALE = 10.0
+"""kJ/mol; a point this high weighs 1/e of the lowest, as in `solvation.build.torsion`."""
 
 
 def compute_energies(
@@ -46,6 +52,19 @@ def compute_energies(
             found.append(energy * 2625.49963948)
         np.savetxt(file, np.array(found) - min(found), fmt="%.4f", header=f"{METHOD}, kJ/mol")
     return np.loadtxt(file)
+
+
+def compute_bare(system: openmm.System, shapes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Energy without the fitted torsions at every shape, kJ/mol."""
+    context = openmm.Context(
+        system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference")
+    )
+    found = []
+    for shape in shapes:
+        context.setPositions(shape / 10)
+        energy = context.getState(getEnergy=True).getPotentialEnergy()
+        found.append(energy.value_in_unit(unit.kilojoule_per_mole))
+    return np.array(found)
 
 
 def refit(output: Path) -> None:
@@ -74,21 +93,46 @@ def refit(output: Path) -> None:
     )  # fmt: skip
     draft = folder / "draft.xml"
     template = settle_lengths(template, shape, draft)
-    system = make_system_of(template, shape, draft)
-    scans = []
+    bare = make_system_of(template, shape, draft)
+    paths, wanted = [], []
     for rotor in rotors:
         stem = f"scan-{'-'.join(map(str, rotor.atoms))}"
         with np.load(folder / f"{stem}.npz") as data:
-            shapes = np.array(data["shapes"])
-        wanted = compute_energies(subject.elements, shapes, folder / f"{stem}-mp2.txt")
-        pairs = [
-            relax_alone(system, s, held=(rotor.atoms, measure_dihedral(s, rotor.atoms)))
-            for s in shapes
-        ]
-        bare = np.array([energy for _, energy in pairs])
-        relaxed = np.array([s for s, _ in pairs])
-        scans.append(Scan(reference=wanted - wanted.min(), bare=bare, shapes=relaxed))
-    terms, errors = fit_terms(subject, rotors, scans, known)
+            paths.append(np.array(data["shapes"]))
+        energies = compute_energies(subject.elements, paths[-1], folder / f"{stem}-mp2.txt")
+        wanted.append(energies - energies.min())
+    terms: dict[tuple[int, int, int, int], tuple[float, float, float]] = {}
+    best, errors = terms, [np.inf] * len(rotors)
+    for _ in range(ROUNDS):
+        fitted = {key: (*v, f"fitted to {METHOD} scans") for key, v in terms.items()}
+        trial = replace(template, torsions={**template.torsions, **fitted})
+        system = make_system_of(trial, shape, draft)
+        scans, left = [], []
+        for rotor, path, energies in zip(rotors, paths, wanted, strict=True):
+            pairs = [
+                relax_alone(system, s, held=(rotor.atoms, measure_dihedral(s, rotor.atoms)))
+                for s in path
+            ]
+            relaxed = np.array([s for s, _ in pairs])
+            scans.append(Scan(reference=energies, bare=compute_bare(bare, relaxed), shapes=relaxed))
+            off = np.array([energy for _, energy in pairs]) - energies
+            weights = np.exp(-energies / SCALE)
+            weights /= weights.sum()
+            left.append(float(np.sqrt(weights @ (off - weights @ off) ** 2)))
+        print("weighted rms errors (kJ/mol):", *(f"{error:.2f}" for error in left))
+        if terms and np.hypot(*left) < np.hypot(*errors):
+            best, errors = terms, left
+        found, _ = fit_terms(subject, rotors, scans, known)
+        step = 0.5 if terms else 1.0
+        terms = {
+            key: tuple(  # type: ignore[misc]
+                old + step * (new - old)
+                for new, old in zip(v, terms.get(key, (0.0, 0.0, 0.0)), strict=True)
+            )
+            for key, v in found.items()
+        }
+    terms = best
+    terms = {key: (round(a, 4), round(b, 4), round(c, 4)) for key, (a, b, c) in terms.items()}
     fitted = {key: (*v, f"fitted to {METHOD} scans") for key, v in terms.items()}
     template = replace(template, torsions={**template.torsions, **fitted})
     template = settle_lengths(template, shape, draft)
