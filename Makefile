@@ -23,7 +23,7 @@ demo: .venv/.ready
 	$(BIN)/solvation run mg-tfsi2-dme --profile quick
 
 test: .venv/.ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 slow: .venv/.ready
 	$(BIN)/python -m pytest -m slow

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from solvation.pipeline import analyze_trajectory, run
     from solvation.recipe import Recipe, load_recipe
     from solvation.results import Quantity
+    from solvation.series import compare_runs
 
 _HOMES = {
     "AuditError": "errors",
@@ -50,6 +51,7 @@ _HOMES = {
     "UnitError": "errors",
     "WorkspaceError": "errors",
     "analyze_trajectory": "pipeline",
+    "compare_runs": "series",
     "find_species": "library",
     "list_forcefields": "library",
     "list_species": "library",
@@ -77,6 +79,7 @@ __all__ = [
     "WorkspaceError",
     "__version__",
     "analyze_trajectory",
+    "compare_runs",
     "find_species",
     "list_forcefields",
     "list_species",

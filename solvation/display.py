@@ -14,9 +14,17 @@ if TYPE_CHECKING:
 
     from solvation.build.forcefield import ForceField
     from solvation.event import Event
+    from solvation.experiment import Experiment
     from solvation.results import Quantity
 
-__all__ = ["describe_log", "open_display", "show_forcefield", "show_quantities", "show_table"]
+__all__ = [
+    "describe_log",
+    "open_display",
+    "show_experiment",
+    "show_forcefield",
+    "show_quantities",
+    "show_table",
+]
 
 
 def show_forcefield(field: ForceField) -> None:
@@ -27,11 +35,14 @@ def show_forcefield(field: ForceField) -> None:
     console = _console()
     console.print(f"{field.name}: {field.title}\n")
     console.print(f"mixing {field.mixing}; licence {field.licence}\n")
-    blocks = {item: row for row in field.card["block"] for item in row.get("species", ())}
+    blocks: dict[str, list[str]] = {}
+    for row in field.card["block"]:
+        for item in row.get("species", ()):
+            source = f"{row.get('cite', '')} [{row.get('doi', 'no DOI')}]"
+            blocks.setdefault(item, []).append(source)
     sources = []
     for item in field.coverage:
-        species, block = find_species(item), blocks[item]
-        source = f"{block.get('cite', '')} [{block.get('doi', 'no DOI')}]"
+        species, source = find_species(item), "; ".join(blocks[item])
         sources.append((species.name, f"{species.charge:+d}", species.title, source))
     show_table(("species", "charge", "what", "source"), sources)
     if sets := field.card.get("ions"):
@@ -50,6 +61,22 @@ def show_forcefield(field: ForceField) -> None:
         for key, text in field.card.get(table, {}).items():
             console.print(f"{table.replace('_', ' ')}, {key}: {text}")
     console.print(f"\nEvery row names its source: {', '.join(str(file) for file in field.files)}")
+
+
+def show_experiment(experiment: Experiment) -> None:
+    """Print what others measured or computed, each value with its source."""
+    rows = []
+    for item in experiment.values:
+        sign = {"above": "> ", "below": "< ", "dominant": "most frequent"}.get(item.expect, "")
+        value = "" if item.value is None else f"{item.value:g} {item.unit}".removesuffix(" 1")
+        error = "" if item.stderr is None else f" ± {item.stderr:g}"
+        warm = "" if item.temperature is None else f"{item.temperature:g} K"
+        judged = "" if item.judged or item.expect == "statement" else "for orientation"
+        about = [item.statement, item.conditions, warm, item.note, judged]
+        source = f"{item.citation} [{item.doi or 'no DOI'}]"
+        text = "; ".join(part.rstrip(".") for part in about if part)
+        rows.append((item.name or "-", f"{sign}{value}{error}", item.kind, text, source))
+    show_table(("quantity", "value", "from", "what", "source"), rows)
 
 
 def show_quantities(quantities: Sequence[Quantity]) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from solvation.library import find_forcefield
+from solvation.errors import RecipeError
+from solvation.library import find_forcefield, find_system
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,8 +18,27 @@ if TYPE_CHECKING:
 
     from solvation.recipe import Recipe
 
-__all__ = ["hash_build", "hash_simulation", "hash_text", "list_differences"]
+__all__ = ["find_experiment", "hash_build", "hash_simulation", "hash_text", "list_differences"]
 
+_PROSE = frozenset(
+    [
+        "title",
+        "licence",
+        "units",
+        "coverage",
+        "files",
+        "block",
+        "left_out",
+        "failings",
+        "validation",
+        "cite",
+        "doi",
+        "note",
+        "source",
+        "reason",
+    ]
+)
+"""Keys of a card that decide no box; files and coverage tell by what they bring."""
 _FREE_KEYS = ("title", "note", "protocol.production_time", "protocol.replicas",
               "protocol.checkpoint_interval", "protocol.profile")  # fmt: skip
 """What may change between two runs into one folder: a run can be made longer or wider."""
@@ -28,11 +49,12 @@ def hash_build(recipe: Recipe) -> str:
     data = recipe.to_dict()
     protocol = data.get("protocol", {})
     kept = {key: protocol.get(key) for key in ("seed", "hydrogen_mass")}
+    names = _list_species(recipe)
     files = [
-        path.read_bytes().decode("latin-1")
+        text
         for folder in _list_folders(recipe.model.forcefield)
         for path in sorted(folder.glob("*"))
-        if path.is_file()
+        if path.is_file() and (text := _read_what_counts(path, names)) is not None
     ]
     files += [
         (Path(folder) / name).read_bytes().decode("latin-1")
@@ -47,7 +69,51 @@ def hash_build(recipe: Recipe) -> str:
     parts = [
         json.dumps(data.get(key), sort_keys=True) for key in ("salt", "solvent", "model", "box")
     ]
+    if "additive" in data:
+        parts.append(json.dumps(data["additive"], sort_keys=True))
     return hash_text([*parts, json.dumps(kept), *files])
+
+
+def find_experiment(name: str) -> Path | None:
+    """Find the experimental values that are shipped with a recipe of this name."""
+    try:
+        path = find_system(name).with_name("experiment.toml")
+    except RecipeError:
+        return None
+    return path if path.is_file() else None
+
+
+def _list_species(recipe: Recipe) -> set[str]:
+    """List the canonical names of all that is in the box."""
+    species = [ion for salt in recipe.salt for ion in salt.ions]
+    species += [part for solvent in recipe.solvent for part, _ in solvent.parts]
+    species += [additive.species for additive in recipe.additive]
+    return {one.name for one in species}
+
+
+def _read_what_counts(path: Path, names: set[str]) -> str | None:
+    """Read a file of a force field: a card without its prose, and no XML of another species alone.
+
+    What is written about a force field, and what it covers besides, decides no box. Files of
+    several species may hold atom types that others share, so they always count.
+    """
+    text = path.read_bytes().decode("latin-1")
+    if path.suffix == ".xml":
+        residues = re.findall(r'<Residue\s[^>]*?name="([^"]+)"', text)
+        return None if len(residues) == 1 and residues[0] not in names else text
+    if path.name != "card.toml":
+        return text
+    try:
+        return json.dumps(_drop_prose(tomllib.loads(text)), sort_keys=True, default=str)
+    except ValueError:  # said better where the card is checked
+        return text
+
+
+def _drop_prose(table: Any) -> Any:
+    """Leave out the keys of a card that nothing is computed from."""
+    if not isinstance(table, dict):
+        return table
+    return {key: _drop_prose(value) for key, value in table.items() if key not in _PROSE}
 
 
 def _list_folders(forcefield: str) -> list[Path]:

@@ -15,13 +15,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from solvation.errors import ForceFieldError, RecipeError
 from solvation.extension import list_extensions
-
-if TYPE_CHECKING:
-    from rdkit import Chem
+from solvation.smiles import read_smiles
 
 __all__ = [
     "Species",
@@ -73,12 +71,12 @@ class Species:
     @property
     def elements(self) -> tuple[str, ...]:
         """Element of every atom, hydrogens included."""
-        return tuple(atom.GetSymbol() for atom in _read_smiles(self.smiles).GetAtoms())
+        return tuple(atom.GetSymbol() for atom in read_smiles(self.smiles).GetAtoms())
 
     @property
     def bonds(self) -> tuple[tuple[int, int], ...]:
         """Bonded pairs, as indices into `elements`."""
-        molecule = _read_smiles(self.smiles)
+        molecule = read_smiles(self.smiles)
         return tuple((b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in molecule.GetBonds())
 
     @property
@@ -414,17 +412,6 @@ def _species_of_graphs(roots: tuple[Path, ...]) -> dict[str, Species]:
 
 
 # RDKit ------------------------------------------------------------------------------------
-
-
-@cache
-def _read_smiles(smiles: str) -> Chem.Mol:
-    from rdkit import Chem, rdBase
-
-    with rdBase.BlockLogs():
-        molecule = Chem.MolFromSmiles(smiles)
-    if molecule is None or not molecule.GetNumAtoms():
-        raise RecipeError(f'SMILES "{smiles}" cannot be read; check it')
-    return Chem.AddHs(molecule)
 
 
 @cache

@@ -30,6 +30,8 @@ _COLUMNS = {
 
 LOG_HEADER = ",".join(_COLUMNS.values()) + "\n"
 """First line of ``log.csv``."""
+DRUDE_HEADER = LOG_HEADER.rstrip("\n") + ",drude_temperature_K\n"
+"""First line of ``log.csv`` of a polarizable run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,8 @@ class Log:
     """g/cm3."""
     speed: NDArray[np.float64]
     """ns/day."""
+    drude_temperature: NDArray[np.float64]
+    """K, of induced dipoles in the frame of their atoms; NaN where there are none."""
 
     def select(self, stage: str) -> Log:
         """Keep the rows of one stage."""
@@ -77,18 +81,20 @@ def read_log(path: Path) -> Log:
         ) from error
     except UnicodeDecodeError as error:
         raise WorkspaceError(f"{path} is not text; run this replica again") from error
-    if not lines or lines[0] + "\n" != LOG_HEADER:
+    if not lines or lines[0] + "\n" not in (LOG_HEADER, DRUDE_HEADER):
         raise WorkspaceError(f"{path} is not a log of this version; run this replica again")
+    names = (*_COLUMNS, "drude_temperature")[: lines[0].count(",") + 1]
     rows = [line.split(",") for line in lines[1:]]
-    if any(len(row) != len(_COLUMNS) for row in rows):
+    if any(len(row) != len(names) for row in rows):
         raise WorkspaceError(f"{path} has a broken line; run this replica again")
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(_COLUMNS)
+    columns = dict(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))
+    columns.setdefault("drude_temperature", ("nan",) * len(rows))
     kinds = {"stage": np.str_, "step": np.int64}
     try:
         return Log(
             **{
                 name: np.array(column, dtype=kinds.get(name, np.float64))
-                for name, column in zip(_COLUMNS, columns, strict=True)
+                for name, column in columns.items()
             }
         )
     except ValueError as error:

@@ -8,8 +8,9 @@ from solvation.errors import RecipeError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
-__all__ = ["read_charge", "read_number", "read_positive", "split_pairs"]
+__all__ = ["read_charge", "read_number", "read_positive", "split_pairs", "split_pieces"]
 
 
 def split_pairs(option: str, items: Sequence[str] | None) -> dict[str, str]:
@@ -21,6 +22,15 @@ def split_pairs(option: str, items: Sequence[str] | None) -> dict[str, str]:
             raise RecipeError(f'--{option} "{item}" is not understood; write NAME=VALUE')
         pairs[key.strip()] = value.strip()
     return pairs
+
+
+def split_pieces(path: Path) -> list[Path]:
+    """Split ``a.xtc+b.xtc`` into the files of one trajectory, unless a file has that very name."""
+    if path.exists() or "+" not in str(path):
+        return [path]
+    from pathlib import Path
+
+    return [Path(piece) for piece in str(path).split("+")]
 
 
 def read_number(option: str, text: Any) -> float:

@@ -7,25 +7,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from solvation.analyze.specimen import write_specimens
 from solvation.errors import RecipeError, WorkspaceError
 from solvation.event import Listener, StageName, relay_frames, tell
+from solvation.experiment import find_experiment
 from solvation.inputs import hash_build, hash_simulation, hash_text, list_differences
 from solvation.job import Run, open_results
-from solvation.library import find_system
 from solvation.log import read_log
-from solvation.recipe import Recipe, load_recipe
-from solvation.results import (
-    load_results,
-    load_summary,
-    save_results,
-    save_summary,
-)
+from solvation.recipe import Recipe, load_recipe, set_replicas
+from solvation.results import load_results, load_summary, save_results, save_summary
+from solvation.worker import Workers, open_workers
 from solvation.workspace import RunFolder, collect_versions, open_run, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    import xarray as xr
 
     from solvation.simulate.dynamics import Tick
     from solvation.simulate.protocol import Plan
@@ -44,6 +39,9 @@ def run(
     replicas: int | None = None,
     since: StageName = "build",
     until: StageName = "report",
+    allow_scripts: bool = False,
+    jobs: int = 1,
+    scheduler: str | None = None,
     command: str | None = None,
     progress: Listener | None = None,
 ) -> Run:
@@ -65,6 +63,10 @@ def run(
         The first stage to do; what comes before it must be there.
     until
         The last stage to do.
+    allow_scripts
+        Whether a force field may run Python code while a box is built.
+    jobs, scheduler
+        See `solvation.worker.open_workers`.
     command
         What the user typed, for the manifest.
     progress
@@ -92,23 +94,28 @@ def run(
     chosen = names[names.index(since) : names.index(until) + 1]
     loaded = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     if replicas is not None:
-        loaded = _set_replicas(loaded, replicas)
+        loaded = set_replicas(loaded, replicas)
     resolved = loaded.resolve(profile)
     if path is None:
         suffix = f"-{profile}" if profile not in (None, loaded.protocol.profile) else ""
         path = Path("runs") / f"{resolved.name}{suffix}"
-    plan = _check_before(resolved, platform=platform if "simulate" in chosen else None)
+    plan = _check_before(
+        resolved,
+        platform=platform if "simulate" in chosen else None,
+        allow_scripts=allow_scripts or "build" not in chosen,
+    )
     if since != "build" and not RunFolder(path=Path(path)).manifest.exists():
         raise WorkspaceError(f"{path} holds no run; start one with `solvation run`")
     folder = open_run(path)
     with folder.lock():
         _claim(folder, resolved, command=command, path=path)
         if "build" in chosen:
-            _build(folder, resolved, plan, progress)
+            _build(folder, resolved, plan, progress, allow_scripts=allow_scripts)
         if "simulate" in chosen:
             _simulate(folder, resolved, plan, platform, progress)
         if "analyze" in chosen:
-            _analyze(folder, resolved, plan, progress)
+            with open_workers(jobs, scheduler) as workers:
+                _analyze(folder, resolved, plan, workers, progress)
         if "report" in chosen:
             _report(folder, resolved, progress)
     return Run(folder=folder)
@@ -137,13 +144,16 @@ def rewrite_report(path: str | Path, *, progress: Listener | None = None) -> Run
 
 def analyze_trajectory(
     topology: str | Path,
-    trajectories: Sequence[str | Path],
+    trajectories: Sequence[str | Path | Sequence[str | Path]],
     path: str | Path,
     *,
+    jobs: int = 1,
+    scheduler: str | None = None,
     command: str | None = None,
     progress: Listener | None = None,
     cutoffs: Mapping[str, float] | None = None,
     temperature: float | None = None,
+    transport: bool = True,
     **choices: Any,
 ) -> Run:
     """Analyze a trajectory that some other program made, and write the report.
@@ -151,9 +161,12 @@ def analyze_trajectory(
     Parameters
     ----------
     topology, trajectories
-        Anything MDAnalysis reads; several trajectories are replicas of one system.
+        Anything MDAnalysis reads; several trajectories are replicas of one system, and one that
+        is itself a list are the files of one run, in order.
     path
         Where ``results.nc``, ``summary.json`` and ``report.html`` go.
+    jobs, scheduler
+        Workers, see `solvation.worker.open_workers`; the numbers do not depend on them.
     command
         What the user typed, for the manifest.
     progress
@@ -162,6 +175,8 @@ def analyze_trajectory(
         First-shell cutoffs in Å by pair, e.g. ``{"Mg-DME.O": 2.9}``; the others are found.
     temperature
         K; needed for conductivities, 298.15 when not given.
+    transport
+        Whether to follow the molecules; not needed for structure.
     choices
         Passed on to `solvation.analyze.scene.open_scene`: ``cation``, ``anion``, ``solvent``,
         ``charges``, ``dt``, ``box``.
@@ -177,7 +192,7 @@ def analyze_trajectory(
     tell(progress, "analyze", 0.0, "reading the topology")
     scene = open_scene(topology, list(trajectories), temperature=temperature, **choices)
     folder = open_run(path)
-    with folder.lock():
+    with folder.lock(), open_workers(jobs, scheduler) as workers:
         inputs = hash_text([str(topology), *map(str, trajectories), repr(cutoffs), repr(choices)])
         name = Path(topology).resolve().parent.name or Path(topology).stem
         folder.update_manifest(
@@ -185,23 +200,26 @@ def analyze_trajectory(
         )
         with folder.record_stage("analyze", inputs):
             tree, quantities = analyze_scene(
-                scene, cutoffs=cutoffs, temperature=temperature, progress=relay_frames(progress)
-            )
+                scene, cutoffs=cutoffs, temperature=temperature, transport=transport,
+                workers=workers, progress=relay_frames(progress),
+            )  # fmt: skip
             tree.attrs.update(name=name, kind="trajectory")
             save_results(tree, folder.results)
+            if "shells" in tree:  # none around neutral molecules
+                write_specimens(folder.path / "structures", tree["shells"].to_dataset())
             save_summary(quantities, folder.summary, recipe=name)
         with folder.record_stage("report", inputs):
             _write_page(folder, recipe=None, progress=progress)
     return Run(folder=folder)
 
 
-def _check_before(recipe: Recipe, *, platform: str | None) -> Plan:
+def _check_before(recipe: Recipe, *, platform: str | None, allow_scripts: bool) -> Plan:
     """Find what is wrong with the input before a folder is made for it."""
     from solvation.build.box import check_recipe
     from solvation.simulate.engine import choose_platform
     from solvation.simulate.protocol import make_plan
 
-    check_recipe(recipe)
+    check_recipe(recipe, allow_scripts=allow_scripts)
     plan = make_plan(recipe)
     if platform is not None:
         choose_platform(platform)
@@ -233,7 +251,14 @@ def _claim(folder: RunFolder, recipe: Recipe, *, command: str | None, path: str 
     )
 
 
-def _build(folder: RunFolder, recipe: Recipe, plan: Plan, progress: Listener | None) -> None:
+def _build(
+    folder: RunFolder,
+    recipe: Recipe,
+    plan: Plan,
+    progress: Listener | None,
+    *,
+    allow_scripts: bool,
+) -> None:
     """Do the build stage for every start that is not built yet."""
     from solvation.build.box import build_box, load_audit
 
@@ -251,7 +276,7 @@ def _build(folder: RunFolder, recipe: Recipe, plan: Plan, progress: Listener | N
             )
         tell(progress, "build", number / len(starts), f"packing the {start} box")
         with folder.record_stage(f"build/{start}", inputs):
-            build_box(recipe, target, start=start)
+            build_box(recipe, target, start=start, allow_scripts=allow_scripts)
     audit = load_audit(folder.build(starts[0]))
     folder.update_manifest(
         model={
@@ -315,7 +340,13 @@ def _simulate(
     tell(progress, "simulate", 1.0, f"{len(plan.replicas)} replica(s) of {length}")
 
 
-def _analyze(folder: RunFolder, recipe: Recipe, plan: Plan, progress: Listener | None) -> None:
+def _analyze(
+    folder: RunFolder,
+    recipe: Recipe,
+    plan: Plan,
+    workers: Workers,
+    progress: Listener | None,
+) -> None:
     """Do the analyze stage."""
     from solvation.analyze.scene import open_scene
     from solvation.analyze.stage import analyze_scene
@@ -345,22 +376,26 @@ def _analyze(folder: RunFolder, recipe: Recipe, plan: Plan, progress: Listener |
             scene,
             temperature=temperature,
             charge_scale=audit["charge_scale"],
+            partial_charges=audit.get("partial_charges"),
+            starts=[replica.start for replica in plan.replicas],
+            workers=workers,
             progress=relay_frames(progress),
         )
         logs = {name: read_log(folder.simulate(name) / "log.csv") for name in names}
-        tree["thermo"] = _as_node(collect_thermo(logs))
+        tree["thermo"] = type(tree)(collect_thermo(logs))
         density = summarize_density(logs)
-        reached = summarize_composition(logs, audit["salts"], audit["asked"], density)
-        model = {
-            "forcefield": audit["forcefield"],
-            "ions": audit.get("ions", "default"),
-            "charge_scale": audit["charge_scale"],
+        units = {**audit["salts"], **audit.get("additives", {})}
+        reached = summarize_composition(logs, units, audit["asked"], density)
+        model = {"ions": "default"} | {
+            key: audit[key] for key in ("forcefield", "ions", "charge_scale") if key in audit
         }
         tree.attrs.update(name=recipe.name, title=recipe.title, kind="run", **model)
         tree.attrs["recipe_hash"] = recipe.hash
         known = {"density", *(item.name for item in reached)}
         others = [quantity for quantity in quantities if quantity.name not in known]
         save_results(tree, folder.results)
+        if "shells" in tree:  # none around neutral molecules
+            write_specimens(folder.path / "structures", tree["shells"].to_dataset())
         save_summary(
             [density, *reached, *others], folder.summary, recipe=recipe.name, extra={"model": model}
         )
@@ -380,14 +415,10 @@ def _report(folder: RunFolder, recipe: Recipe, progress: Listener | None) -> Non
 
 def _write_page(folder: RunFolder, *, recipe: Recipe | None, progress: Listener | None) -> None:
     """Write ``report.html`` from what is in the folder."""
-    from solvation.report.compare import load_experiment
     from solvation.report.page import write_report
 
     tell(progress, "report", 0.0, "drawing")
-    experiment = None
-    if recipe is not None:
-        path = _find_experiment(recipe.name)
-        experiment = load_experiment(path) if path is not None else None
+    experiment = find_experiment(recipe) if recipe is not None else None
     document, quantities = load_summary(folder.summary)
     write_report(
         folder.report,
@@ -402,43 +433,15 @@ def _write_page(folder: RunFolder, *, recipe: Recipe | None, progress: Listener 
     tell(progress, "report", 1.0, str(folder.report))
 
 
-def _find_experiment(name: str) -> Path | None:
-    """Experimental values that are shipped with a recipe of this name."""
-    try:
-        path = find_system(name).with_name("experiment.toml")
-    except RecipeError:
-        return None
-    return path if path.is_file() else None
-
-
-def _set_replicas(recipe: Recipe, number: int) -> Recipe:
-    """Change the number of replicas."""
-    from solvation.recipe import parse_recipe
-
-    data = recipe.to_dict()
-    data["protocol"] = {**data.get("protocol", {}), "replicas": number}
-    return parse_recipe(data, where=f"recipe {recipe.name}")
-
-
 def _describe(tick: Tick) -> str:
     """Put a tick in words."""
-    left = (
-        f"{tick.remaining / 3600:.1f} h"
-        if tick.remaining > 5400
-        else f"{tick.remaining / 60:.1f} min"
-    )
+    hours, minutes = tick.remaining / 3600, tick.remaining / 60
+    left = f"{hours:.1f} h" if hours > 1.5 else f"{minutes:.1f} min"
     return (
         f"{tick.replica} {tick.stage} {tick.time:.4g}/{tick.time_total:.4g} ps · "
         f"{tick.speed:.3g} ns/day · {left} left · "
         f"{tick.density:.3f} g/cm3 · {tick.temperature:.0f} K"
     )
-
-
-def _as_node(dataset: xr.Dataset) -> xr.DataTree:
-    """Wrap a dataset as a node of a tree."""
-    import xarray as xr
-
-    return xr.DataTree(dataset)
 
 
 def _now() -> str:

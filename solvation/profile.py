@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["PROFILES"]
+__all__ = ["POLARIZABLE", "PROFILES"]
 
 _COMMON: dict[str, Any] = {
     "timestep": "4 fs",
@@ -58,3 +58,6 @@ PROFILES: dict[str, dict[str, Any]] = {
     },
 }
 """Box size, replicas and times by profile name; each key can be overridden in a recipe."""
+
+POLARIZABLE: dict[str, Any] = {"timestep": "1 fs", "hydrogen_mass": "1.008 u"}
+"""What replaces these choices when dipoles swing on springs: their period is 6 fs."""

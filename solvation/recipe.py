@@ -20,8 +20,19 @@ from solvation.errors import RecipeError
 from solvation.extension import add_species
 from solvation.layers import apply_setting, flatten, read_layers
 from solvation.library import find_system
-from solvation.profile import PROFILES
-from solvation.section import Box, Conditions, Model, Protocol, Salt, Solvent, Table
+from solvation.polarizable import is_polarizable
+from solvation.profile import POLARIZABLE, PROFILES
+from solvation.section import (
+    Additive,
+    Box,
+    Conditions,
+    Missing,
+    Model,
+    Protocol,
+    Salt,
+    Solvent,
+    Table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +40,7 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-__all__ = ["Recipe", "load_recipe", "parse_recipe"]
+__all__ = ["Recipe", "load_recipe", "parse_recipe", "set_replicas"]
 
 
 class Recipe(Table):
@@ -49,7 +60,10 @@ class Recipe(Table):
     note: str = ""
     """Anything a reader should know, e.g. where the concentration comes from."""
     salt: tuple[Salt, ...] = ()
-    solvent: tuple[Solvent, ...] = Field(min_length=1)
+    solvent: tuple[Solvent, ...] = ()
+    additive: tuple[Additive, ...] = ()
+    missing: Missing | None = None
+    """Set only where no force field can describe the electrolyte; then there may be no solvent."""
     conditions: Conditions = Conditions()
     model: Model = Model()
     box: Box = Box()
@@ -57,17 +71,28 @@ class Recipe(Table):
 
     @model_validator(mode="after")
     def _check(self) -> Recipe:
+        if self.missing is None and not self.solvent:
+            raise ValueError("solvent: is empty; give at least one, as [[solvent]] with a name")
         if len({solvent.fraction_of for solvent in self.solvent}) > 1:
             raise ValueError("solvent: fraction_of must be the same for every solvent")
         total = sum(solvent.fraction for solvent in self.solvent)
-        if abs(total - 1) > 1e-6:
+        if self.solvent and abs(total - 1) > 1e-6:
             raise ValueError(f"solvent: the fractions add up to {total:g}; make them add up to 1")
-        names = [solvent.species.name for solvent in self.solvent]
+        names = [solvent.label for solvent in self.solvent]
         if len(set(names)) < len(names):
             raise ValueError(f"solvent: {_repeated(names)} is listed twice; join the two")
+        names += [additive.species.name for additive in self.additive]
+        if len(set(names)) < len(names):
+            raise ValueError(f"additive: {_repeated(names)} is listed twice; list it once")
         formulas = [salt.formula for salt in self.salt]
         if len(set(formulas)) < len(formulas):
             raise ValueError(f"salt: {_repeated(formulas)} is listed twice; join the two")
+        if len({*formulas, *names}) < len(formulas) + len(names):
+            raise ValueError(
+                f"salt: {_repeated([*formulas, *names])} is also the solvent; list it once"
+            )
+        if not self.salt and any(additive.per_cation for additive in self.additive):
+            raise ValueError("additive: per_cation needs a salt; give a concentration")
         if not self.salt and self.box.cations is not None:
             raise ValueError("box: cations needs a salt; without one give atoms or edge")
         return self
@@ -83,18 +108,30 @@ class Recipe(Table):
         Raises
         ------
         RecipeError
-            If the profile is not known.
+            If the profile is not known, the recipe says that something is missing, or a time step
+            is too long for the force field.
         """
+        if self.missing is not None:
+            raise RecipeError(f"{self.name} cannot be run: {self.missing.reason}")
         name = profile or self.protocol.profile
         if name not in PROFILES:
             raise RecipeError(f'profile "{name}" is not known; choose one of {", ".join(PROFILES)}')
         data = self.to_dict()
         defaults = dict(PROFILES[name])
+        if is_polarizable(self.model.forcefield):
+            defaults |= POLARIZABLE
         cations, atoms = defaults.pop("cations"), defaults.pop("atoms")
         data["protocol"] = {**defaults, **data.get("protocol", {}), "profile": name}
         if not data.get("box"):
             data["box"] = {"cations": cations} if self.salt else {"atoms": atoms}
-        return parse_recipe(data, where=f"recipe {self.name}")
+        resolved = parse_recipe(data, where=f"recipe {self.name}")
+        timestep = resolved.protocol.timestep
+        if is_polarizable(self.model.forcefield) and timestep and timestep.magnitude > 0.001:
+            raise RecipeError(
+                f"protocol.timestep = {timestep} is too long for the induced dipoles of force "
+                f'field {self.model.forcefield}; leave it out or make it "1 fs" or less'
+            )
+        return resolved
 
     def to_dict(self) -> dict[str, Any]:
         """Write the recipe as plain data, without what was left out."""
@@ -149,6 +186,13 @@ def load_recipe(source: str | Path, *, settings: Iterable[str] = ()) -> Recipe:
     return parse_recipe(data, where=str(source))
 
 
+def set_replicas(recipe: Recipe, number: int) -> Recipe:
+    """Change the number of replicas."""
+    data = recipe.to_dict()
+    data["protocol"] = {**data.get("protocol", {}), "replicas": number}
+    return parse_recipe(data, where=f"recipe {recipe.name}")
+
+
 def parse_recipe(data: Mapping[str, Any], *, where: str = "recipe") -> Recipe:
     """Validate plain data as a recipe; raises `RecipeError` with one line."""
     model = data.get("model")
@@ -177,7 +221,7 @@ def _explain(error: ValidationError) -> str:
         return f'key "{where}" is missing; add it{more}'
     if first["type"] == "value_error":
         message = first["msg"].removeprefix("Value error, ").removeprefix("value = ")
-    elif first["type"] == "tuple_type" and where in ("salt", "solvent"):
+    elif first["type"] == "tuple_type" and where in ("salt", "solvent", "additive"):
         message = f"there may be several; write [[{where}]] with two brackets"
     elif first["type"] == "model_type" and isinstance(given, list):
         message = f"there is only one; write [{where}] with one bracket"
@@ -220,6 +264,8 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
     tables: dict[str, type[Table]] = {
         "salt": Salt,
         "solvent": Solvent,
+        "additive": Additive,
+        "missing": Missing,
         "conditions": Conditions,
         "model": Model,
         "box": Box,

@@ -20,7 +20,17 @@ from solvation.amount import (
 from solvation.errors import RecipeError
 from solvation.library import Species, find_species, recognize_smiles
 
-__all__ = ["Box", "Conditions", "Model", "Protocol", "Salt", "Solvent", "Table"]
+__all__ = [
+    "Additive",
+    "Box",
+    "Conditions",
+    "Missing",
+    "Model",
+    "Protocol",
+    "Salt",
+    "Solvent",
+    "Table",
+]
 
 
 class Table(BaseModel):
@@ -56,27 +66,25 @@ class Salt(Table):
     @property
     def stoichiometry(self) -> tuple[int, int]:
         """Cations and anions per formula unit."""
-        cation, anion = self.ions
-        divisor = gcd(cation.charge, -anion.charge)
-        return -anion.charge // divisor, cation.charge // divisor
+        return _balance(*self.ions)
 
     @property
     def formula(self) -> str:
         """Formula unit, e.g. ``"Mg(TFSI)2"``."""
-        parts = []
-        for species, count in zip(self.ions, self.stoichiometry, strict=True):
-            name = species.name if count == 1 or species.n_atoms == 1 else f"({species.name})"
-            parts.append(name if count == 1 else f"{name}{count}")
-        return "".join(parts)
+        return _write_salt(*self.ions)
 
 
 class Solvent(Table):
-    """One component of the solvent."""
+    """One component of the solvent: a molecule, or the two ions of an ionic liquid."""
 
     name: str | None = None
     """Name, e.g. ``"DME"``; aliases are understood."""
     smiles: str | None = None
     """SMILES, instead of a name."""
+    cation: str | None = None
+    """Cation of an ionic liquid, e.g. ``"EMIM"``, instead of a name."""
+    anion: str | None = None
+    """Its anion, e.g. ``"OTf"``."""
     fraction: float = Field(default=1.0, gt=0, le=1, strict=True)
     """Share of the solvent."""
     fraction_of: Literal["volume", "mole", "mass"] = "volume"
@@ -84,21 +92,70 @@ class Solvent(Table):
 
     @model_validator(mode="after")
     def _check(self) -> Solvent:
+        ionic = self.cation is not None or self.anion is not None
+        if (self.name is not None) + (self.smiles is not None) + ionic != 1:
+            raise ValueError("give either name or smiles, or cation and anion, one of the three")
+        if ionic and None in (self.cation, self.anion):
+            lacking = "anion" if self.anion is None else "cation"
+            raise ValueError(f"an ionic liquid needs both ions; add {lacking}")
+        _ = self.parts
+        return self
+
+    @property
+    def parts(self) -> tuple[tuple[Species, int], ...]:
+        """What one unit is made of: one molecule, or the ions of a formula unit."""
+        if self.cation is None or self.anion is None:
+            return ((_find_molecule(self.name, self.smiles), 1),)
+        ions = _find(self.cation, "cation"), _find(self.anion, "anion")
+        return tuple(zip(ions, _balance(*ions), strict=True))
+
+    @property
+    def label(self) -> str:
+        """Name of the molecule, or formula of the ionic liquid, e.g. ``"EMIMOTf"``."""
+        species = tuple(part for part, _ in self.parts)
+        return species[0].name if len(species) == 1 else _write_salt(*species)
+
+
+class Additive(Table):
+    """A molecule beside the solvent, a known amount of it."""
+
+    name: str | None = None
+    """Name, e.g. ``"TMP"``; aliases are understood."""
+    smiles: str | None = None
+    """SMILES, instead of a name."""
+    concentration: Concentration | None = None
+    """Amount, mol/L of solution or mol/kg of solvent."""
+    per_cation: float | None = Field(default=None, gt=0, strict=True, allow_inf_nan=False)
+    """Molecules per cation of the salts, instead of a concentration."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Additive:
         if (self.name is None) == (self.smiles is None):
             raise ValueError("give either name or smiles, one of the two")
+        if (self.concentration is None) == (self.per_cation is None):
+            raise ValueError("give either concentration or per_cation, one of the two")
         _ = self.species
         return self
 
     @property
     def species(self) -> Species:
         """The molecule."""
-        if self.name is not None:
-            return _find(self.name, "solvent")
-        try:
-            species = recognize_smiles(self.smiles or "")
-        except RecipeError as error:
-            raise ValueError(str(error)) from error
-        return _find(species.name, "solvent")
+        return _find_molecule(self.name, self.smiles)
+
+
+class Missing(Table):
+    """Why an electrolyte of the literature cannot be run, and what it is made of."""
+
+    reason: str = Field(min_length=1)
+    """What is missing and why, one line; what a run is refused with."""
+    salts: tuple[str, ...] = ()
+    """Salts and amounts in words."""
+    solvents: tuple[str, ...] = ()
+    """Solvents in words."""
+    cations: tuple[str, ...] = ()
+    """Names of the cations, to be found by."""
+    anions: tuple[str, ...] = ()
+    """Names of the anions, to be found by."""
 
 
 class Conditions(Table):
@@ -203,3 +260,29 @@ def _find(name: str, kind: Literal["cation", "anion", "solvent"]) -> Species:
         return find_species(name, kind=kind)
     except RecipeError as error:
         raise ValueError(str(error)) from error
+
+
+def _find_molecule(name: str | None, smiles: str | None) -> Species:
+    """Find a neutral species by name or SMILES."""
+    if name is not None:
+        return _find(name, "solvent")
+    try:
+        species = recognize_smiles(smiles or "")
+    except RecipeError as error:
+        raise ValueError(str(error)) from error
+    return _find(species.name, "solvent")
+
+
+def _balance(cation: Species, anion: Species) -> tuple[int, int]:
+    """Count the ions of a formula unit."""
+    divisor = gcd(cation.charge, -anion.charge)
+    return -anion.charge // divisor, cation.charge // divisor
+
+
+def _write_salt(cation: Species, anion: Species) -> str:
+    """Write a formula unit."""
+    parts = []
+    for species, count in zip((cation, anion), _balance(cation, anion), strict=True):
+        name = species.name if count == 1 or species.n_atoms == 1 else f"({species.name})"
+        parts.append(name if count == 1 else f"{name}{count}")
+    return "".join(parts)

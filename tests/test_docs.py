@@ -164,8 +164,8 @@ def test_every_recipe_key_is_in_the_reference() -> None:
     from solvation.recipe import Recipe
 
     text = read_page("reference/recipe.md")
-    tables = (section.Salt, section.Solvent, section.Conditions, section.Model, section.Box,
-              section.Protocol)  # fmt: skip
+    tables = (section.Salt, section.Solvent, section.Additive, section.Missing,
+              section.Conditions, section.Model, section.Box, section.Protocol)  # fmt: skip
     for table in tables:
         heading = re.search(rf"^## `\[+{table.__name__.lower()}\]+`", text, flags=re.MULTILINE)
         assert heading, table.__name__
@@ -176,6 +176,8 @@ def test_every_recipe_key_is_in_the_reference() -> None:
     for key in set(Recipe.model_fields) - {
         "salt",
         "solvent",
+        "additive",
+        "missing",
         "conditions",
         "model",
         "box",
@@ -243,7 +245,7 @@ def test_results_have_the_names_of_the_reference() -> None:
     patterns = [
         re.escape(name).replace("<cation>", r"\w+").replace("<site>", r"\w+\.\w+")
         for name in re.findall(
-            r"^\| `([a-z_]+[.a-z_<>{},-]*)` \| (?:1|Å|ns|m2/s|mS/cm|g/cm3|mol/L) \|",
+            r"^\| `([a-z_]+[.a-z_<>{},-]*)` \| (?:1|Å|degree|ns|m2/s|mS/cm|g/cm3|mol/L) \|",
             text,
             flags=re.MULTILINE,
         )
@@ -254,6 +256,29 @@ def test_results_have_the_names_of_the_reference() -> None:
     ]
     for quantity in quantities:
         assert any(re.fullmatch(p, quantity.name) for p in patterns), quantity.name
+
+
+def write_systems() -> str:
+    """The tables of docs/reference/systems.md, from the folder."""
+    rows: dict[str, list[str]] = {"A": [], "B": [], "C": []}
+    for folder in sorted((ROOT / "systems").iterdir()):
+        recipe = tomllib.loads((folder / "recipe.toml").read_text(encoding="utf-8"))
+        known = tomllib.loads((folder / "experiment.toml").read_text(encoding="utf-8"))
+        values = [
+            f"{value['value']:g} {value['unit']}"
+            for value in known["value"]
+            if value["name"].startswith("conductivity.") and value.get("judged", True)
+        ]
+        said = "; ".join(part for part in (known.get("known", ""), " to ".join(values)) if part)
+        rows[known["tier"]].append(f"| `{folder.name}` | {recipe['title']} | {said} |")
+    head = "| name | what | what others found |\n|---|---|---|\n"
+    return "\n".join(f"## Tier {t}\n\n{head}" + "\n".join(rows[t]) + "\n" for t in rows)
+
+
+def test_the_systems_page_is_that_of_the_folder() -> None:
+    text = read_page("reference/systems.md")
+    expected = write_systems()
+    assert text[text.index("## Tier A") :] == expected, f"the tables should be:\n\n{expected}"
 
 
 def test_shipped_names_in_the_readme_exist() -> None:

@@ -10,11 +10,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from solvation.analyze.centre import Centres
-from solvation.analyze.contact import Contacts
+from solvation.analyze.contact import Contacts, keep_contacts
 from solvation.analyze.driver import run_analyzers
 from solvation.analyze.frames import ArraySource
 from solvation.analyze.rdf import RDF
 from solvation.analyze.stage import analyze_scene
+from solvation.analyze.surrounding import Surroundings, list_counts
 from solvation.analyze.topology import scene_from_arrays
 from solvation.kernels.cell import box_matrix, wrap
 from solvation.kernels.timecorr import mean_squared_displacement
@@ -68,7 +69,7 @@ def _assert_same(one, other, *, without=()):
 @given(seed=SEEDS, blocks=st.integers(2, 24))
 def test_parts_and_parts_are_the_whole(seed, blocks):
     scene = _make_scene(_mix(seed))
-    pairs = [("Mg", "H2O.O"), ("Mg", "Cl.Cl")]
+    pairs = [("Mg", "water.O"), ("Mg", "Cl.Cl")]
     analyzers = [Contacts(cutoffs=dict.fromkeys(pairs, 3.0)), Centres(), RDF(a="Mg", b="Cl.Cl")]
     whole, parts = (run_analyzers(scene, analyzers, blocks=n) for n in (1, blocks))
     one, other = (found["Mg-Cl.Cl"].total() for found in (whole, parts))
@@ -87,6 +88,43 @@ def test_parts_and_parts_are_the_whole(seed, blocks):
         backwards = backwards + piece
     (other,) = backwards.result()
     np.testing.assert_array_equal(parts["contacts"].total().result()[0].contacts, other.contacts)
+
+
+@LAWS
+@given(seed=SEEDS, cutoff=st.floats(2.5, 3.5), reach=st.floats(3.5, 5.0))
+def test_one_search_finds_what_two_analyzers_find(seed, cutoff, reach):
+    """A generous table cut down to a cutoff is the table of that cutoff."""
+    scene = _make_scene(_mix(seed))
+    pairs = [("Mg", "water.O"), ("Mg", "Cl.Cl")]
+    analyzers = [Surroundings(reach=dict.fromkeys(pairs, reach)),
+                 Contacts(cutoffs=dict.fromkeys(pairs, cutoff)), RDF(a="Mg", b="Cl.Cl"),
+                 RDF(a="Mg", b="water.O")]  # fmt: skip
+    found = run_analyzers(scene, analyzers)
+    counts = list_counts(scene, found["surroundings"], pairs)
+    for name in ("Mg-Cl.Cl", "Mg-water.O"):
+        one, other = counts[name].total(), found[name].total()
+        np.testing.assert_array_equal(one.counts, other.counts)
+        assert (one.ideal, one.n_frames) == (other.ideal, other.n_frames)
+    (generous,) = found["surroundings"].total().contacts.result()
+    (table,) = found["contacts"].total().result()
+    kept = keep_contacts(scene, generous, dict.fromkeys(pairs, cutoff))
+    assert len(generous.contacts) > len(table.contacts)
+    np.testing.assert_array_equal(kept.contacts, table.contacts)
+    np.testing.assert_array_equal(kept.shared, table.shared)
+    pieces = list(kept.split(5))
+    assert [p.n_frames for p in pieces] == [5, 5, 5, 5, 4]
+    assert sum(len(p.contacts) for p in pieces) == len(table.contacts)
+
+
+@LAWS
+@given(seed=SEEDS)
+def test_wrapping_atoms_of_a_box_that_breathes_changes_nothing_structural(seed):
+    system = _mix(seed)
+    breath = 1.0 + 0.02 * np.sin(np.arange(len(system.times)))[:, None]
+    boxes = system.box * np.concatenate([np.repeat(breath, 3, 1), np.ones((len(breath), 3))], 1)
+    moved = replace(system, box=boxes)
+    wrapped = replace(moved, positions=wrap(system.positions, box_matrix(boxes)))
+    _assert_same(_measure(moved), _measure(wrapped), without=["diffusion.", "conductivity."])
 
 
 @LAWS
@@ -164,7 +202,10 @@ def test_a_box_repeated_in_all_directions_holds_the_same_fractions(seed):
     )
     small, large = _measure(system), _measure(large)
     for name, quantity in small.items():
-        if name.startswith(("coordination.", "speciation.", "shell.", "density")):
+        if name.startswith(
+            ("coordination.", "speciation.", "shell.", "density", "denticity.", "shape.", "motif.",
+             "distance.", "bridging.", "uncoordinated.")
+        ):  # fmt: skip
             assert large[name].value == pytest.approx(quantity.value, rel=1e-9), name
 
 
@@ -172,9 +213,27 @@ def test_a_box_repeated_in_all_directions_holds_the_same_fractions(seed):
 @given(seed=SEEDS)
 def test_fractions_close_to_one_and_charges_to_zero(seed):
     tree, quantities = analyze_scene(_make_scene(_mix(seed)), cutoffs=CUTOFF)
-    for prefix in ("speciation.cation.", "speciation.anion.", "species.", "shell."):
+    for prefix in ("speciation.cation.", "speciation.anion.", "species.", "shell.", "shape.Mg."):
         total = sum(q.value for q in quantities if q.name.startswith(prefix))
         assert total == pytest.approx(1.0, abs=1e-9)
+    for name, variables, dim in (
+        ("denticity", ["fraction"], "denticity"),
+        ("shells", ["fraction"], "shell"),
+        ("shells", ["motif_fraction"], "motif"),
+        ("clusters", ["size_cluster", "size_cation", "size_anion"], "size"),
+        ("clusters", ["charge_cluster", "charge_cation", "charge_anion"], "charge"),
+        ("speciation", ["species_anion_fraction", "species_share"], "species"),
+        ("speciation", ["ion_class"], "class"),
+        ("exchange", ["fraction"], "mechanism"),
+    ):
+        for variable in variables:
+            sums = tree[name][variable].sum(dim, skipna=False).values
+            np.testing.assert_allclose(sums[np.isfinite(sums)], 1.0, atol=1e-9, err_msg=variable)
+    residence = tree["residence"]
+    assert not (residence["continuous"] > residence["intermittent"] + 1e-12).any()
+    exchange = tree["exchange"]
+    np.testing.assert_array_equal(exchange["departures"], residence["n_events"])
+    np.testing.assert_array_equal(exchange["count"].sum("mechanism"), exchange["departures"])
     node = tree["speciation"]
     charge = float((node["species_charge"] * node["species_count"]).sum())
     assert charge == pytest.approx(0.0, abs=1e-9)

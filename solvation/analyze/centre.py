@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
+from scipy.sparse import csr_array
 
 from solvation.analyze.frames import Block
 from solvation.analyze.topology import Scene
@@ -58,51 +60,70 @@ class Path:
 class Centres:
     """Centres of mass of all molecules, and the boxes."""
 
+    follow: bool = True
+    """Whether to follow molecules; if not, only boxes and times are kept."""
     name: str = "centres"
     """Of the analyzer."""
 
     def start(self, scene: Scene) -> CentreTracks:
         """Return an empty accumulator."""
-        return CentreTracks(molecule=scene.molecule, masses=scene.masses)
+        if not self.follow:
+            return CentreTracks(average=csr_array((0, scene.n_atoms)), mass=np.empty(0))
+        mass = np.bincount(scene.molecule, weights=scene.masses)
+        atoms = np.arange(scene.n_atoms)
+        average = csr_array(
+            (scene.masses / mass[scene.molecule], (scene.molecule, atoms)),
+            shape=(scene.n_molecules, scene.n_atoms),
+        )
+        return CentreTracks(average=average, mass=np.asarray(mass, dtype=np.float64))
 
 
 @dataclass(slots=True, kw_only=True)
 class CentreTracks:
     """Tracks in chunks; adds."""
 
-    molecule: Ints
-    """Molecule of each atom."""
-    masses: Floats
-    """u, of each atom."""
+    average: Any
+    """Sparse weights of the atoms in the centres, shape ``(n_molecules, n_atoms)``; None in what
+    comes back from another process."""
+    mass: Floats
+    """u, of each molecule."""
     tracks: tuple[Track, ...] = field(default=())
     """What was seen."""
 
     def add(self, block: Block) -> None:
         """Average the positions of each molecule, weighted by mass."""
-        order = np.argsort(self.molecule, kind="stable")
-        first = np.searchsorted(self.molecule[order], np.arange(self.molecule.max() + 1))
-        weight = self.masses[order][None, :, None]
-        sums = np.add.reduceat(block.positions[:, order] * weight, first, axis=1)
-        centres = sums / np.add.reduceat(self.masses[order], first)[None, :, None]
         track = Track(
-            replica=block.replica, start=block.start, times=block.times, centres=centres,
+            replica=block.replica, start=block.start, times=block.times,
+            centres=self._average(block),
             matrix=block.matrix,
         )  # fmt: skip
         self.tracks = (*self.tracks, track)
+
+    def _average(self, block: Block) -> Floats:
+        if not len(self.mass):
+            return np.empty((block.n_frames, 0, 3))
+        return np.stack([self.average @ frame for frame in block.positions])
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        # The scene is known where this goes.
+        return self.mass, self.tracks
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.average = None
+        self.mass, self.tracks = state
 
     def __add__(self, other: CentreTracks) -> CentreTracks:
         return replace(self, tracks=self.tracks + other.tracks)
 
     def result(self) -> tuple[Path, ...]:
         """Return the paths of every replica."""
-        mass = np.asarray(np.bincount(self.molecule, weights=self.masses), dtype=np.float64)
         paths = []
         for replica in sorted({t.replica for t in self.tracks}):
             own = sorted((t for t in self.tracks if t.replica == replica), key=lambda t: t.start)
             times = np.concatenate([t.times for t in own])
             centres = np.concatenate([t.centres for t in own])
             matrix = np.concatenate([t.matrix for t in own])
-            paths.append(find_path(replica, times, centres, matrix, mass))
+            paths.append(find_path(replica, times, centres, matrix, self.mass))
         return tuple(paths)
 
 
@@ -129,6 +150,9 @@ def find_path(replica: int, times: Floats, centres: Floats, matrix: Floats, mass
     no molecule moves half a box between frames: from the median step the number of molecules
     that did is estimated, and if 0.01 or more are expected, `Path.problem` says so.
     """
+    if not centres.shape[1]:
+        return Path(replica=replica, times=times, positions=centres, volume=box_volume(matrix),
+                    timestep=None, unwrapped=False, problem=None)  # fmt: skip
     fractions = np.matmul(centres, np.linalg.inv(matrix))
     spread = float(np.ptp(fractions.reshape(-1, 3), axis=0).max(initial=0.0))
     wrapped = spread <= 1.25

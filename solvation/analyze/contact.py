@@ -2,73 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from solvation.analyze.cutoff import touch_distance
 from solvation.analyze.frames import Block
+from solvation.analyze.ion import Ions, list_ions
+from solvation.analyze.search import Search, sort_unique
+from solvation.analyze.spool import Spool, release
 from solvation.analyze.topology import Scene
-from solvation.kernels.pairs import find_neighbours
+from solvation.kernels.survival import Runs, find_runs, join_runs
 
-__all__ = ["ContactTable", "Contacts", "Ions", "list_ions", "list_ligands"]
+__all__ = [
+    "ContactRows",
+    "ContactTable",
+    "Contacts",
+    "Ions",
+    "find_frame",
+    "keep_contacts",
+    "list_ions",
+    "list_ligands",
+    "list_runs",
+]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_CONTACT = np.dtype([("frame", "i4"), ("cation", "i4"), ("atom", "i4"), ("distance", "f4")])
-"""16 bytes per contact; the frame counts within its replica."""
-_SHARED = np.dtype([("frame", "i4"), ("cation", "i4"), ("anion", "i4"), ("solvent", "i4")])
-"""16 bytes per cation, anion and the solvent molecule that touches both."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ions:
-    """The cations and the anions of a scene, numbered."""
-
-    cation_atoms: Ints
-    """Central atom of each cation, shape ``(n_cations,)``."""
-    cation_species: Ints
-    """Index into ``scene.species`` of each cation."""
-    cation_molecules: Ints
-    """Molecule of each cation."""
-    anion_molecules: Ints
-    """Molecule of each anion, shape ``(n_anions,)``."""
-    anion_species: Ints
-    """Index into ``scene.species`` of each anion."""
-
-    @property
-    def n_cations(self) -> int:
-        """Number of cations."""
-        return len(self.cation_atoms)
-
-    @property
-    def n_anions(self) -> int:
-        """Number of anions."""
-        return len(self.anion_molecules)
-
-
-def list_ions(scene: Scene) -> Ions:
-    """Number the ions of a scene, species by species."""
-    empty = np.empty(0, dtype=np.int64)
-    index = {s.name: i for i, s in enumerate(scene.species)}
-    cations, anions = scene.list_role("cation"), scene.list_role("anion")
-    return Ions(
-        cation_atoms=np.concatenate([empty, *(scene.find_centres(s) for s in cations)]),
-        cation_species=np.repeat([index[s.name] for s in cations], [s.n_molecules for s in cations])
-        .astype(np.int64),
-        cation_molecules=np.concatenate([empty, *(s.molecules for s in cations)]),
-        anion_molecules=np.concatenate([empty, *(s.molecules for s in anions)]),
-        anion_species=np.repeat([index[s.name] for s in anions], [s.n_molecules for s in anions])
-        .astype(np.int64),
-    )  # fmt: skip
+_STRETCH = 500
+"""Frames whose rows are held in memory at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactTable:
-    """All contacts of one replica, sorted by frame, cation, atom."""
+    """All contacts of one replica, sorted by frame, cation, atom.
+
+    The rows of a long trajectory lie on disk: the arrays are then maps of a file, of which a page
+    is in memory only once it is touched. `split` goes through them in bounded memory.
+    """
 
     replica: int
     """Which trajectory."""
@@ -81,6 +55,34 @@ class ContactTable:
     shared: npt.NDArray[np.void]
     """Rows ``(frame, cation, anion, solvent)``: a solvent molecule that binds the cation through
     a donor and touches the anion; the solvent is a molecule of the scene."""
+
+    def split(self, n_frames: int = _STRETCH) -> Iterator[ContactTable]:
+        """Go through the table in stretches of ``n_frames``, held in memory one at a time.
+
+        In each the frames count from 0. Whatever is worked out per frame from the stretches, and
+        concatenated, is the same as from the whole table.
+        """
+        starts = range(0, max(self.n_frames, 1), n_frames)
+        edges = [*starts, self.n_frames]
+        for i, start in enumerate(starts):
+            stop = edges[i + 1]
+            yield replace(
+                self, n_frames=stop - start, times=self.times[start:stop],
+                contacts=_cut(self.contacts, start, stop), shared=_cut(self.shared, start, stop),
+            )  # fmt: skip
+
+
+def find_frame(rows: npt.NDArray[np.void], frame: int) -> int:
+    """Return the first row of a frame or a later one; reads a few rows of a map, not all."""
+    return bisect_left(range(len(rows)), frame, key=lambda i: int(rows[i]["frame"]))
+
+
+def _cut(rows: npt.NDArray[np.void], start: int, stop: int) -> npt.NDArray[np.void]:
+    """Copy the rows of some frames, which then count from 0."""
+    piece = np.array(rows[find_frame(rows, start) : find_frame(rows, stop)])
+    piece["frame"] -= start
+    release(rows)
+    return piece
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,140 +103,152 @@ class Contacts:
 
     def start(self, scene: Scene) -> ContactRows:
         """Return an empty accumulator."""
-        return ContactRows(scene=scene, ions=list_ions(scene), cutoffs=dict(self.cutoffs),
-                           wants_shared=self.shared)  # fmt: skip
+        return ContactRows(search=Search.prepare(scene, self.cutoffs, shared=self.shared))
 
 
 @dataclass(slots=True, kw_only=True)
 class ContactRows:
     """Rows of the contact table, in chunks; adds."""
 
-    scene: Scene
-    """Where the frames come from."""
-    ions: Ions
-    """Its ions, numbered."""
-    cutoffs: dict[tuple[str, str], float]
-    """Å, by cation species and site."""
-    wants_shared: bool
-    """Whether to look for shared solvent."""
-    chunks: tuple[ContactTable, ...] = field(default=())
-    """What was found, one table per block; frames count within the replica."""
+    search: Search | None = None
+    """How contacts are found; None in what comes back from another process."""
+    chunks: tuple[ContactTable, ...] = ()
+    """What was found, consecutive frames each; frames count within the replica."""
+    starts: tuple[int, ...] = ()
+    """First frame of each chunk."""
+    spool: Spool | None = field(default=None, repr=False)
+    """Where rows are kept that are not in memory."""
 
     def add(self, block: Block) -> None:
         """Find the contacts of a block."""
-        rows = self._find_contacts(block)
-        shared = self._find_shared(block, rows) if self.wants_shared else np.empty(0, _SHARED)
-        rows["frame"] += block.start
+        assert self.search is not None
+        found = self.search.find(block.positions, block.matrix)
+        self.append(block, *self.search.select(block.positions, block.matrix, found))
+
+    def append(
+        self, block: Block, contacts: npt.NDArray[np.void], shared: npt.NDArray[np.void]
+    ) -> None:
+        """Take rows whose frames count within the block."""
+        contacts["frame"] += block.start
         shared["frame"] += block.start
         table = ContactTable(
-            replica=block.replica, n_frames=block.n_frames, times=block.times, contacts=rows,
+            replica=block.replica, n_frames=block.n_frames, times=block.times, contacts=contacts,
             shared=shared,
         )  # fmt: skip
         self.chunks = (*self.chunks, table)
+        self.starts = (*self.starts, block.start)
+
+    def spill(self, spool: Spool) -> None:
+        """Move the rows to disk, those of consecutive blocks together."""
+        if not self.chunks:
+            return
+        contacts = np.concatenate([c.contacts for c in self.chunks])
+        shared = np.concatenate([c.shared for c in self.chunks])
+        table = ContactTable(
+            replica=self.chunks[0].replica,
+            n_frames=sum(c.n_frames for c in self.chunks),
+            times=np.concatenate([c.times for c in self.chunks]),
+            contacts=spool.store("contacts", contacts),
+            shared=spool.store("shared", shared),
+        )
+        self.chunks, self.starts, self.spool = (table,), self.starts[:1], spool
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        # The scene is known where this goes.
+        return self.chunks, self.starts
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.search, self.spool = None, None
+        self.chunks, self.starts = state
 
     def __add__(self, other: ContactRows) -> ContactRows:
-        return replace(self, chunks=self.chunks + other.chunks)
+        return replace(
+            self, chunks=self.chunks + other.chunks, starts=self.starts + other.starts,
+            spool=self.spool or other.spool,
+        )  # fmt: skip
 
     def result(self) -> tuple[ContactTable, ...]:
         """Return one table per replica, in order of time."""
         tables = []
         for replica in sorted({c.replica for c in self.chunks}):
-            own = [c for c in self.chunks if c.replica == replica]
-            own.sort(key=lambda c: (float(c.times[0]), c.contacts["frame"][:1].tolist()))
+            own = [(s, c) for s, c in zip(self.starts, self.chunks, strict=True)
+                   if c.replica == replica]  # fmt: skip
+            pieces = [chunk for _, chunk in sorted(own, key=lambda item: item[0])]
+            spool = self.spool or Spool()
             tables.append(
                 ContactTable(
                     replica=replica,
-                    n_frames=sum(c.n_frames for c in own),
-                    times=np.concatenate([c.times for c in own]),
-                    contacts=_sorted(np.concatenate([c.contacts for c in own])),
-                    shared=_sorted(np.concatenate([c.shared for c in own])),
+                    n_frames=sum(c.n_frames for c in pieces),
+                    times=np.concatenate([c.times for c in pieces]),
+                    contacts=spool.join("contacts", [c.contacts for c in pieces]),
+                    shared=spool.join("shared", [c.shared for c in pieces]),
                 )
             )
         return tuple(tables)
 
-    def _find_contacts(self, block: Block) -> npt.NDArray[np.void]:
-        parts = [np.empty(0, _CONTACT)]
-        for (cation, site), cutoff in self.cutoffs.items():
-            index = [s.name for s in self.scene.species].index(cation)
-            which = np.flatnonzero(self.ions.cation_species == index)
-            donors = self.scene.find_site(site).atoms
-            centres = block.positions[:, self.ions.cation_atoms[which]]
-            found = find_neighbours(centres, block.positions[:, donors], block.matrix, cutoff)
-            rows = np.empty(len(found.frame), _CONTACT)
-            rows["frame"], rows["cation"] = found.frame, which[found.first]
-            rows["atom"], rows["distance"] = donors[found.second], found.distance
-            parts.append(rows)
-        return _sorted(np.concatenate(parts))
 
-    def _find_shared(self, block: Block, rows: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
-        """Find solvent molecules of the first shells that touch an anion."""
-        scene, ions = self.scene, self.ions
-        anions = {s.name for s in scene.list_role("anion")}
-        donors = np.concatenate(
-            [np.empty(0, np.int64), *(s.atoms for s in scene.sites if s.species in anions)]
-        )
-        is_solvent = np.array([s.role == "solvent" for s in scene.species])[scene.molecule_species]
-        bound = np.stack(
-            [rows["frame"], rows["cation"], scene.molecule[rows["atom"]]], axis=1
-        ).astype(np.int64)
-        bound = np.unique(bound[is_solvent[bound[:, 2]]], axis=0)
-        if not len(bound) or not len(donors):
-            return np.empty(0, _SHARED)
-        codes, table = _touch_table(scene)
-        reach = float(table[np.unique(codes[donors])].max())
-        number = np.full(scene.n_molecules, -1)
-        number[ions.anion_molecules] = np.arange(ions.n_anions)
-        order = np.argsort(scene.molecule, kind="stable")
-        first = np.searchsorted(scene.molecule[order], np.arange(scene.n_molecules + 1))
-        parts = [np.empty(0, _SHARED)]
-        edges = np.searchsorted(bound[:, 0], np.arange(block.n_frames + 1))
-        for frame in range(block.n_frames):
-            pairs = bound[edges[frame] : edges[frame + 1]]
-            molecules = np.unique(pairs[:, 2])
-            if not len(molecules):
-                continue
-            atoms = np.concatenate([order[first[m] : first[m + 1]] for m in molecules])
-            here = slice(frame, frame + 1)
-            found = find_neighbours(
-                block.positions[here, donors], block.positions[here, atoms],
-                block.matrix[here], reach,
-            )  # fmt: skip
-            a, b = donors[found.first], atoms[found.second]
-            close = found.distance <= table[codes[a], codes[b]]
-            ends = scene.molecule[b[close]], number[scene.molecule[a[close]]]
-            touching = np.unique(np.stack(ends, axis=1), axis=0)
-            parts.append(_join(frame, pairs, touching))
-        return np.concatenate(parts)
+def keep_contacts(
+    scene: Scene, table: ContactTable, cutoffs: Mapping[tuple[str, str], float]
+) -> ContactTable:
+    """Keep the contacts within cutoffs, and the shared solvent molecules that still bind.
+
+    Parameters
+    ----------
+    scene, table
+        Contacts within at least these cutoffs.
+    cutoffs
+        Å, by cation species and site.
+    """
+    ions = list_ions(scene)
+    names = [s.name for s in scene.species]
+    longest = np.zeros((len(scene.species), scene.n_atoms), dtype=np.float32)
+    for (cation, site), cutoff in cutoffs.items():
+        longest[names.index(cation), scene.find_site(site).atoms] = cutoff
+    spool = Spool()
+    contacts: list[npt.NDArray[np.void]] = []
+    shared: list[npt.NDArray[np.void]] = []
+    for i, piece in enumerate(table.split()):
+        rows = piece.contacts
+        rows = rows[rows["distance"] < longest[ions.cation_species[rows["cation"]], rows["atom"]]]
+        bound = sort_unique(_number(scene, ions, rows, scene.molecule[rows["atom"]]))
+        both = piece.shared
+        both = both[np.isin(_number(scene, ions, both, both["solvent"]), bound)]
+        for kept, kind, target in ((rows, "contacts", contacts), (both, "shared", shared)):
+            kept["frame"] += i * _STRETCH
+            target.append(spool.store(kind, kept))
+    return replace(
+        table, contacts=spool.join("contacts", contacts), shared=spool.join("shared", shared)
+    )
 
 
-def _join(frame: int, pairs: Ints, touching: Ints) -> npt.NDArray[np.void]:
-    """Join (cation, solvent) with (solvent, anion) on the solvent molecule."""
-    low = np.searchsorted(touching[:, 0], pairs[:, 2], side="left")
-    high = np.searchsorted(touching[:, 0], pairs[:, 2], side="right")
-    count = high - low
-    rows = np.empty(int(count.sum()), _SHARED)
-    offset = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
-    rows["frame"] = frame
-    rows["cation"] = np.repeat(pairs[:, 1], count)
-    rows["solvent"] = np.repeat(pairs[:, 2], count)
-    rows["anion"] = touching[np.repeat(low, count) + offset, 1]
-    return rows
+def _number(scene: Scene, ions: Ions, rows: npt.NDArray[np.void], molecule: Any) -> Ints:
+    """Write frame, cation and molecule as one integer."""
+    owner = rows["frame"].astype(np.int64) * ions.n_cations + rows["cation"]
+    return np.asarray(owner * scene.n_molecules + molecule, dtype=np.int64)
 
 
-def _touch_table(scene: Scene) -> tuple[Ints, Floats]:
-    """Number the elements of all atoms, and return touching distances in Å by these numbers."""
-    symbols, codes = np.unique(scene.elements, return_inverse=True)
-    table = np.array([[touch_distance(str(a), str(b)) for b in symbols] for a in symbols])
-    return codes.astype(np.int64), table
+def list_runs(scene: Scene, table: ContactTable, *, gap: int = 0) -> Runs:
+    """List how long each molecule stays bound to each cation, in bounded memory.
 
+    Parameters
+    ----------
+    scene, table
+        Contacts of one replica.
+    gap
+        Frames without contact that do not end a run.
 
-def _sorted(rows: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
-    """Sort rows by their first three columns."""
-    names = rows.dtype.names
-    assert names is not None
-    order = np.lexsort([rows[n] for n in reversed(names[:3])])
-    sorted_rows: npt.NDArray[np.void] = rows[order]
-    return sorted_rows
+    Returns
+    -------
+    Runs of pairs, numbered ``cation * scene.n_molecules + molecule``.
+    """
+    pieces, first = [], 0
+    for piece in table.split():
+        rows, _ = list_ligands(scene, piece)
+        key = rows[:, 1] * scene.n_molecules + rows[:, 2]
+        found = find_runs(key, rows[:, 0], piece.n_frames, gap=gap)
+        pieces.append(replace(found, start=found.start + first, stop=found.stop + first))
+        first += piece.n_frames
+    return join_runs(pieces, table.n_frames, gap=gap)
 
 
 def list_ligands(scene: Scene, table: ContactTable) -> tuple[Ints, Ints]:

@@ -19,9 +19,10 @@ __all__ = ["count_donors", "measure_coordination"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Counts = npt.NDArray[np.integer]
 
 
-def count_donors(table: ContactTable, ions: Ions, atoms: Ints | None = None) -> Ints:
+def count_donors(table: ContactTable, ions: Ions, atoms: Ints | None = None) -> Counts:
     """Count the contacts of each cation in each frame, shape ``(n_frames, n_cations)``.
 
     Parameters
@@ -33,12 +34,19 @@ def count_donors(table: ContactTable, ions: Ions, atoms: Ints | None = None) -> 
     atoms
         Count these donor atoms only.
     """
-    rows = table.contacts
-    if atoms is not None:
-        rows = rows[np.isin(rows["atom"], atoms)]
-    flat = rows["frame"].astype(np.int64) * ions.n_cations + rows["cation"]
-    counts = np.bincount(flat, minlength=table.n_frames * ions.n_cations)
-    return counts.reshape(table.n_frames, ions.n_cations).astype(np.int64)
+    parts = []
+    wanted = None if atoms is None else np.zeros(int(atoms.max(initial=-1)) + 1, dtype=np.bool_)
+    if wanted is not None:
+        wanted[atoms] = True
+    for piece in table.split():
+        rows = piece.contacts
+        if wanted is not None:
+            rows = rows[rows["atom"] < len(wanted)]
+            rows = rows[wanted[rows["atom"]]]
+        flat = rows["frame"].astype(np.int64) * ions.n_cations + rows["cation"]
+        counts = np.bincount(flat, minlength=piece.n_frames * ions.n_cations)
+        parts.append(counts.reshape(piece.n_frames, ions.n_cations).astype(np.int8))
+    return np.concatenate(parts)
 
 
 def measure_coordination(
@@ -47,8 +55,9 @@ def measure_coordination(
     pairs: Sequence[tuple[str, str]],
     *,
     events: Mapping[str, int] | None = None,
+    series: bool = False,
 ) -> xr.Dataset:
-    """Average the number of donor atoms per cation, by site and in total.
+    """Average the number of donor atoms per cation, by site, by ligand and in total.
 
     Parameters
     ----------
@@ -61,12 +70,23 @@ def measure_coordination(
     events
         Exchanges by cation and ligand, e.g. ``"Mg-DME"``; they decide how many independent
         samples there are, see `member_error`.
+    series
+        Whether to keep the number of every cation in every frame, as ``number_series``.
     """
     import xarray as xr
 
     ions = list_ions(scene)
     names = [s.name for s in scene.species]
     cations = [s.name for s in scene.list_role("cation")]
+    ligands = list(dict.fromkeys((c, scene.find_site(site).species) for c, site in pairs))
+    by_ligand, by_ligand_error = [], []
+    for cation, ligand in ligands:
+        mine = ions.cation_species == names.index(cation)
+        atoms = np.concatenate([s.atoms for s in scene.sites if s.species == ligand])
+        counts = [count_donors(table, ions, atoms)[:, mine] for table in tables]
+        by_ligand.append(_mean(counts))
+        n_events = events[f"{cation}-{ligand}"] if events else None
+        by_ligand_error.append(member_error(counts, n_events=n_events))
     number, error, spread = [], [], []
     for cation, site in pairs:
         mine = ions.cation_species == names.index(cation)
@@ -92,10 +112,12 @@ def measure_coordination(
     def attrs(long_name: str) -> dict[str, str]:
         return {"units": "1", "long_name": long_name}
 
-    return xr.Dataset(
+    dataset = xr.Dataset(
         {
             "number": ("pair", number, attrs(text)),
             "number_stderr": ("pair", error, attrs(f"standard error of the {text}")),
+            "by_ligand": ("ligand", by_ligand, attrs(f"{text} of the ligand")),
+            "by_ligand_stderr": ("ligand", by_ligand_error, attrs(f"standard error of the {text}")),
             "total": ("cation", total, attrs(f"{text}, all sites")),
             "total_stderr": ("cation", total_error, attrs(f"standard error of the {text}")),
             "distribution": (
@@ -106,15 +128,45 @@ def measure_coordination(
             ),
         },
         coords={"pair": ["-".join(p) for p in pairs], "cation": cations,
-                "count": np.arange(largest)},
+                "ligand": ["-".join(p) for p in ligands], "count": np.arange(largest)},
+    )  # fmt: skip
+    return _add_series(scene, dataset, tables, ions, pairs) if series else dataset
+
+
+def _add_series(
+    scene: Scene,
+    dataset: xr.Dataset,
+    tables: Sequence[ContactTable],
+    ions: Ions,
+    pairs: Sequence[tuple[str, str]],
+) -> xr.Dataset:
+    """Add the number of donors of every cation in every frame, replica after replica."""
+    counts = [
+        np.concatenate([count_donors(table, ions, scene.find_site(site).atoms) for table in tables])
+        for _, site in pairs
+    ]
+    replica = np.repeat([t.replica for t in tables], [t.n_frames for t in tables])
+    species = [scene.species[i].name for i in ions.cation_species]
+    unit = {"units": "1"}
+    values = np.array(counts, dtype=np.int16)
+    text = {**unit, "long_name": "coordinating atoms of each cation in each frame"}
+    return dataset.assign(
+        number_series=(("pair", "sample", "ion"), values, text)
+    ).assign_coords(
+        replica=("sample", replica, {**unit, "long_name": "replica of the sample"}),
+        time=(
+            "sample", np.concatenate([t.times for t in tables]),
+            {"units": "ps", "long_name": "time in its replica"},
+        ),
+        ion_species=("ion", species),
     )  # fmt: skip
 
 
-def _mean(counts: Sequence[Ints]) -> float:
+def _mean(counts: Sequence[Counts]) -> float:
     return float(sum(c.sum() for c in counts) / max(sum(c.size for c in counts), 1))
 
 
-def _distribution(counts: Sequence[Ints]) -> Floats:
+def _distribution(counts: Sequence[Counts]) -> Floats:
     together = np.concatenate([c.ravel() for c in counts])
     return np.bincount(together) / max(len(together), 1)
 

@@ -2,19 +2,26 @@
 
 An `Analyzer` says what to look at; its accumulators look, and *add*: ``a + b`` has seen what both
 saw. `run_analyzers` reads every frame once, shows it to all, and keeps one accumulator per replica
-and time block: values come from the sum of the parts, errors from their scatter.
+and time block: values come from the sum of the parts, errors from their scatter. The loop runs
+here or in the workers of an executor; either way the same frames come in the same order, and what
+accumulators add is exact, so that the numbers are the same to the last bit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import pickle
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from itertools import pairwise
 from typing import Any, Generic, Protocol, TypeVar
 
 from solvation.analyze.frames import Block
+from solvation.analyze.spool import Spool
 from solvation.analyze.topology import Scene
+from solvation.worker import HERE, Workers
 
 __all__ = ["Accumulator", "Analyzer", "Part", "Parts", "Progress", "run_analyzers", "split_frames"]
 
@@ -24,8 +31,19 @@ Progress = Callable[[int, int, str], None]
 A = TypeVar("A", bound="Accumulator")
 
 
+_TASKS_PER_WORKER = 6
+"""Pieces that each worker gets, so that all are done at about the same time."""
+_TASK_FRAMES = 250
+"""Most frames in a piece, which bounds what a worker holds and sends back."""
+
+
 class Accumulator(Protocol):
-    """What an analyzer has seen so far."""
+    """What an analyzer has seen so far.
+
+    One that grows with the number of frames may have a method ``spill(spool)``, which moves rows
+    to disk; it is called after every piece. One that refers to the scene should leave it out of
+    its pickled state: what comes back from a worker is added to one that knows it.
+    """
 
     def add(self, block: Block) -> None:
         """Look at a block of frames."""
@@ -98,6 +116,7 @@ def run_analyzers(
     analyzers: Iterable[Analyzer],
     *,
     blocks: int = 5,
+    workers: Workers = HERE,
     progress: Progress | None = None,
     label: str = "frames",
 ) -> dict[str, Parts[Any]]:
@@ -111,8 +130,10 @@ def run_analyzers(
         What to look at; names must differ.
     blocks
         Stretches of time per replica, from whose scatter errors are found.
+    workers
+        Who looks, see `solvation.worker.open_workers`.
     progress
-        Called after every block of frames.
+        Called after every piece.
     label
         What `progress` is told that is being done.
 
@@ -126,18 +147,101 @@ def run_analyzers(
         raise ValueError(f"analyzers must have different names, got {names}")
     parts: dict[str, list[Part[Any]]] = {name: [] for name in names}
     total = sum(source.n_frames for source in scene.sources)
+    longest = min(_TASK_FRAMES, -(-total // (_TASKS_PER_WORKER * workers.number)))
+    tasks = _list_tasks(scene, blocks, longest if workers.executor else _TASK_FRAMES)
+    spool = Spool()
     done = 0
+    for task, seen in _look_everywhere(scene, wanted, tasks, workers):
+        done += task.stop - task.start
+        for analyzer, accumulator in zip(wanted, seen, strict=True):
+            if hasattr(accumulator, "spill"):
+                accumulator.spill(spool)
+            known = parts[analyzer.name]
+            if task.first:
+                before, start = analyzer.start(scene), task.start
+            else:
+                before, start = known[-1].accumulator, known[-1].start
+                del known[-1]
+            known.append(
+                Part(
+                    replica=task.replica, start=start, stop=task.stop,
+                    accumulator=before + accumulator,
+                )
+            )  # fmt: skip
+        if progress is not None:
+            progress(done, total, label)
+    return {name: Parts(name=name, parts=tuple(found)) for name, found in parts.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Task:
+    """A piece of a stretch, looked at in one go."""
+
+    replica: int
+    start: int
+    stop: int
+    first: bool
+    """Whether a stretch begins with it."""
+
+
+def _list_tasks(scene: Scene, blocks: int, longest: int) -> list[_Task]:
+    """Cut the stretches of all replicas into pieces of at most ``longest`` frames."""
+    tasks = []
     for replica, source in enumerate(scene.sources):
         for start, stop in split_frames(source.n_frames, blocks):
-            accumulators = {a.name: a.start(scene) for a in wanted}
-            for block in scene.iterate(replica, start, stop):
-                for accumulator in accumulators.values():
-                    accumulator.add(block)
-                done += block.n_frames
-                if progress is not None:
-                    progress(done, total, label)
-            for name, accumulator in accumulators.items():
-                parts[name].append(
-                    Part(replica=replica, start=start, stop=stop, accumulator=accumulator)
-                )
-    return {name: Parts(name=name, parts=tuple(found)) for name, found in parts.items()}
+            pieces = split_frames(stop - start, -(-(stop - start) // max(longest, 1)))
+            tasks += [
+                _Task(replica=replica, start=start + a, stop=start + b, first=a == 0)
+                for a, b in pieces
+            ]
+    return tasks
+
+
+def _look_everywhere(
+    scene: Scene,
+    analyzers: Sequence[Analyzer],
+    tasks: Sequence[_Task],
+    workers: Workers,
+) -> Iterator[tuple[_Task, list[Any]]]:
+    """Look at all pieces, here or in workers, and yield what was seen in order."""
+    if workers.executor is None:
+        for task in tasks:
+            yield task, _look(scene, analyzers, task)
+        return
+    packed = pickle.dumps((scene, tuple(analyzers)), protocol=pickle.HIGHEST_PROTOCOL)
+    waiting: deque[tuple[_Task, Future[list[Any]]]] = deque()
+    try:
+        for task in tasks:
+            # A few pieces ahead keep workers busy; more would only fill the memory here.
+            if len(waiting) >= 2 * workers.number + 2:
+                first, future = waiting.popleft()
+                yield first, future.result()
+            waiting.append((task, workers.executor.submit(_look_packed, packed, task)))
+        while waiting:
+            first, future = waiting.popleft()
+            yield first, future.result()
+    finally:
+        for _, future in waiting:
+            future.cancel()
+
+
+def _look(scene: Scene, analyzers: Sequence[Analyzer], task: _Task) -> list[Any]:
+    """Show a piece to all analyzers."""
+    accumulators = [a.start(scene) for a in analyzers]
+    for block in scene.iterate(task.replica, task.start, task.stop):
+        for accumulator in accumulators:
+            accumulator.add(block)
+    return accumulators
+
+
+def _look_packed(packed: bytes, task: _Task) -> list[Any]:
+    """Do the same in a worker."""
+    scene, analyzers = _unpack(packed)
+    return _look(scene, analyzers, task)
+
+
+@lru_cache(maxsize=1)
+def _unpack(packed: bytes) -> tuple[Scene, tuple[Analyzer, ...]]:
+    """Unpack once what comes with every piece."""
+    scene, analyzers = pickle.loads(packed)
+    return scene, analyzers

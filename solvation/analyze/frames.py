@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -12,12 +13,19 @@ import numpy.typing as npt
 from solvation.errors import TrajectoryError
 from solvation.kernels.cell import BondTree, box_matrix, make_whole
 
-__all__ = ["ArraySource", "Block", "FrameSource", "iterate_blocks"]
+__all__ = [
+    "ArraySource",
+    "Block",
+    "FrameSource",
+    "JoinedSource",
+    "iterate_blocks",
+    "join_sources",
+]
 
 Floats = npt.NDArray[np.float64]
 
-_BLOCK_BYTES = 24_000_000
-"""Positions held in one block: large enough for numpy, small enough for the cache and a laptop."""
+_BLOCK_BYTES = 2_400_000
+"""Positions held in one block: large enough for numpy, small enough for the cache of a core."""
 
 
 class FrameSource(Protocol):
@@ -60,6 +68,77 @@ class ArraySource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JoinedSource:
+    """One trajectory in several pieces, one after the other."""
+
+    pieces: tuple[FrameSource, ...]
+    """In order of time."""
+    skipped: tuple[int, ...]
+    """Frames at the beginning of each piece that the one before it has too."""
+    dt: float | None
+    """Time between frames in ps, over the files'."""
+
+    @property
+    def label(self) -> str:
+        """Names of the pieces."""
+        return "+".join(piece.label for piece in self.pieces)
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames of all pieces together."""
+        return sum(p.n_frames - s for p, s in zip(self.pieces, self.skipped, strict=True))
+
+    def read(self, start: int, stop: int) -> tuple[Floats, Floats, Floats]:
+        """Read frames from all pieces that have some between ``start`` and ``stop``."""
+        parts = []
+        first = 0
+        for piece, skipped in zip(self.pieces, self.skipped, strict=True):
+            after = first + piece.n_frames - skipped
+            low, high = max(start, first), min(stop, after)
+            if low < high:
+                parts.append(piece.read(low - first + skipped, high - first + skipped))
+            first = after
+        positions, boxes, times = (np.concatenate(column) for column in zip(*parts, strict=True))
+        if self.dt is not None:
+            times = self.dt * np.arange(start, stop, dtype=np.float64)
+        return positions, boxes, times
+
+
+def join_sources(pieces: Sequence[FrameSource], *, dt: float | None = None) -> FrameSource:
+    """Join the pieces of one trajectory, without the frames that two of them have.
+
+    Parameters
+    ----------
+    pieces
+        In order of time.
+    dt
+        Time between frames in ps, over the files'; then nothing is taken as repeated.
+
+    Raises
+    ------
+    TrajectoryError
+        If a piece does not go on where the one before it ends.
+    """
+    if len(pieces) == 1:
+        return pieces[0]
+    skipped = [0]
+    for before, piece in pairwise(pieces):
+        start, end = (float(before.read(i, i + 1)[2][0]) for i in (0, before.n_frames - 1))
+        count = 0
+        if dt is None and np.isfinite(end):
+            while count < piece.n_frames and piece.read(count, count + 1)[2][0] <= end:
+                count += 1
+            first = float(piece.read(0, 1)[2][0])
+            if count == piece.n_frames or (count and first <= start):
+                raise TrajectoryError(
+                    f"{piece.label} starts at {first:g} ps and does not continue {before.label}, "
+                    f"which ends at {end:g} ps; give replicas as --trajectory each, or --dt"
+                )
+        skipped.append(count)
+    return JoinedSource(pieces=tuple(pieces), skipped=tuple(skipped), dt=dt)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
     """Consecutive frames of one replica, molecules whole."""
 
@@ -68,7 +147,8 @@ class Block:
     start: int
     """Number of the first frame in its trajectory."""
     positions: Floats
-    """Å, shape ``(n_frames, n_atoms, 3)``; no bond crosses the cell."""
+    """Å, shape ``(n_frames, n_atoms, 3)``; no bond crosses the cell. In single precision where the
+    file has no more: differences and sums are to be taken in double."""
     matrix: Floats
     """Box vectors as rows in Å, shape ``(n_frames, 3, 3)``."""
     times: Floats

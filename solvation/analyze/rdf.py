@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,10 +22,26 @@ from solvation.kernels.uncertainty import block_error, jackknife_error
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["RDF", "PairCounts", "collect_rdfs", "find_first_peak", "peak_error"]
+__all__ = [
+    "RDF",
+    "R_MAX",
+    "WIDTH",
+    "PairCounts",
+    "check_width",
+    "collect_rdfs",
+    "count_bins",
+    "find_first_peak",
+    "peak_error",
+    "sum_exactly",
+]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+
+R_MAX = 10.0
+"""Å to which g(r) is counted where the box allows."""
+WIDTH = 0.025
+"""Of one bin of g(r), in Å."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +59,9 @@ class RDF:
     """At the origin: a species, whose central atom is meant, or a site such as ``"DME.O"``."""
     b: str
     """Counted around it: a species, a site, or ``"<species>:<element>"``."""
-    r_max: float = 10.0
+    r_max: float = R_MAX
     """Largest distance in Å; reduced where half the box is less."""
-    width: float = 0.025
+    width: float = WIDTH
     """Of one bin, in Å."""
 
     @property
@@ -53,14 +71,42 @@ class RDF:
 
     def start(self, scene: Scene) -> PairCounts:
         """Return an empty accumulator."""
-        # Boxes breathe; 5 % less than the first frame allows covers NPT at equilibrium.
-        _, boxes, _ = scene.sources[0].read(0, 1)
-        largest = largest_cutoff(box_matrix(boxes)) if np.all(boxes[:, :3] > 0) else self.r_max
-        bins = int(min(self.r_max, 0.95 * largest) / self.width + 1e-9)
         return PairCounts(
             a=_select(scene, self.a), b=_select(scene, self.b), width=self.width,
-            counts=np.zeros(bins),
+            counts=np.zeros(count_bins(scene, self.r_max, self.width)),
         )  # fmt: skip
+
+
+def count_bins(scene: Scene, r_max: float, width: float) -> int:
+    """Return how many bins fit into ``r_max`` and half the box of all replicas' first frames."""
+    largest = r_max
+    for source in scene.sources:
+        _, boxes, _ = source.read(0, 1)
+        if np.all(boxes[:, :3] > 0.0):
+            # Boxes breathe; 5 % less than the first frame allows covers NPT at equilibrium.
+            largest = min(largest, 0.95 * largest_cutoff(box_matrix(boxes)))
+    return int(largest / width + 1e-9)
+
+
+def check_width(block: Block, r_max: float) -> None:
+    """See that half the box is more than ``r_max`` in every frame.
+
+    Raises
+    ------
+    TrajectoryError
+        If the box has shrunk below what the first frame promised.
+    """
+    if largest_cutoff(block.matrix) < r_max:
+        raise TrajectoryError(
+            f"the box of replica {block.replica} shrinks by more than 5 % by frame "
+            f"{block.start}; analyze the equilibrated part only"
+        )
+
+
+def sum_exactly(values: Floats) -> Fraction:
+    """Return the sum without rounding, so that it does not depend on how frames are split."""
+    # At constant volume all values are the same.
+    return sum((n * Fraction(v) for v, n in Counter(values.tolist()).items()), Fraction(0))
 
 
 def _select(scene: Scene, name: str) -> Ints:
@@ -87,28 +133,21 @@ class PairCounts:
     """Of one bin, in Å."""
     counts: Floats
     """Pairs per bin, summed over frames, shape ``(bins,)``."""
-    ideal: float = 0.0
-    """Sum over frames of the pair density, N_a N_b / V in 1/Å3."""
+    ideal: Fraction | float = Fraction(0)
+    """Sum over frames of the pair density, N_a N_b / V in 1/Å3; exact."""
     n_frames: int = 0
     """Frames seen."""
-    volume: float = field(default=0.0)
-    """Sum of volumes in Å3."""
 
     def add(self, block: Block) -> None:
         """Count the pairs of a block."""
         r_max = self.width * len(self.counts)
-        if largest_cutoff(block.matrix) < r_max:
-            raise TrajectoryError(
-                f"the box of replica {block.replica} shrinks by more than 5 % by frame "
-                f"{block.start}; analyze the equilibrated part only"
-            )
+        check_width(block, r_max)
         self.counts = self.counts + count_distances(
             block.positions[:, self.a], block.positions[:, self.b], block.matrix,
             r_max=r_max, bins=len(self.counts), same=self._same,
         )  # fmt: skip
-        volume = box_volume(block.matrix)
-        self.ideal += len(self.a) * (len(self.b) - self._same) * float((1.0 / volume).sum())
-        self.volume += float(volume.sum())
+        per_volume = sum_exactly(1.0 / box_volume(block.matrix))
+        self.ideal += len(self.a) * (len(self.b) - self._same) * per_volume
         self.n_frames += block.n_frames
 
     @property
@@ -121,7 +160,6 @@ class PairCounts:
             counts=self.counts + other.counts,
             ideal=self.ideal + other.ideal,
             n_frames=self.n_frames + other.n_frames,
-            volume=self.volume + other.volume,
         )
 
     @property
@@ -134,7 +172,7 @@ class PairCounts:
         """Counts that points without structure would give, shape ``(bins,)``."""
         edges = np.arange(len(self.counts) + 1) * self.width
         shells: Floats = 4.0 / 3.0 * np.pi * np.diff(edges**3)
-        return shells * self.ideal
+        return shells * float(self.ideal)
 
     def result(self) -> tuple[Floats, Floats, Floats]:
         """Return r (Å), g, and the running coordination number at the outer bin edges."""

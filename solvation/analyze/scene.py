@@ -1,11 +1,8 @@
-"""From files to a `Scene`: the only module that knows MDAnalysis."""
+"""From files to a `Scene`."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from solvation.analyze.bond import guess_bonds
-from solvation.analyze.frames import FrameSource
+from solvation.analyze.frames import FrameSource, join_sources
+from solvation.analyze.reader import UniverseFrames, open_topology, open_trajectory
 from solvation.analyze.recognition import Role, guess_elements
 from solvation.analyze.topology import Scene, Site, scene_from_arrays
 from solvation.errors import TrajectoryError
@@ -26,7 +24,7 @@ Ints = npt.NDArray[np.int64]
 
 def open_scene(
     topology: str | Path,
-    trajectories: str | Path | Sequence[str | Path],
+    trajectories: str | Path | Sequence[str | Path | Sequence[str | Path]],
     *,
     cation: str | None = None,
     anion: str | None = None,
@@ -42,7 +40,8 @@ def open_scene(
     ----------
     topology, trajectories
         Files in any format that MDAnalysis reads. Species are recognised from bonds and
-        elements; nothing else need be given.
+        elements; nothing else need be given. Every trajectory is a replica of its own; one that
+        comes in several files is a list of these, in order of time.
     cation, anion
         MDAnalysis selections, over what was recognised.
     solvent
@@ -61,18 +60,21 @@ def open_scene(
     TrajectoryError
         In one line: what is wrong with which file, and what to do.
     """
-    import MDAnalysis as mda
-
-    with _reading(topology, "topology"):
-        universe = mda.Universe(str(topology), to_guess=())
+    universe = open_topology(topology)
     paths = [trajectories] if isinstance(trajectories, (str, Path)) else list(trajectories)
     if not paths:
         raise TrajectoryError("no trajectory was given; give one with --trajectory")
     spare = _find_box(universe)
-    sources = [
-        _open_source(Path(path), len(universe.atoms), dt=dt, box=_full_box(box), spare=spare)
-        for path in paths
-    ]
+    sources: list[FrameSource] = []
+    for given in paths:
+        pieces = [given] if isinstance(given, (str, Path)) else list(given)
+        files = [
+            open_trajectory(
+                Path(piece), len(universe.atoms), dt=dt, box=_full_box(box), spare=spare
+            )
+            for piece in pieces
+        ]
+        sources.append(join_sources(files, dt=dt))
     return _build_scene(
         universe, sources, {"cation": cation, "anion": anion}, dict(solvent or {}),
         charges=charges, temperature=temperature, name=Path(topology).stem,
@@ -96,131 +98,11 @@ def scene_from_universe(
     """
     reader = universe.trajectory
     label = Path(str(getattr(reader, "filename", None) or "universe")).name
-    source = _ReaderSource(reader=reader, label=label, dt=dt, box=_full_box(box), spare=None)
+    source = UniverseFrames(reader=reader, label=label, dt=dt, box=_full_box(box))
     return _build_scene(
         universe, [source], {"cation": cation, "anion": anion}, dict(solvent or {}),
         charges=charges, temperature=temperature, name=Path(label).stem,
     )  # fmt: skip
-
-
-# Frames -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _ReaderSource:
-    """A trajectory behind an MDAnalysis reader."""
-
-    reader: Any
-    """The MDAnalysis reader."""
-    label: str
-    """File name."""
-    dt: float | None
-    """Time between frames in ps, over the file's."""
-    box: Floats | None
-    """Box over the file's, shape ``(6,)``."""
-    spare: Floats | None
-    """Box of the topology, for files without one."""
-
-    @property
-    def n_frames(self) -> int:
-        """Number of frames."""
-        return int(self.reader.n_frames)
-
-    def read(self, start: int, stop: int) -> tuple[Floats, Floats, Floats]:
-        """Read frames ``start`` to ``stop``."""
-        count = stop - start
-        positions = np.empty((count, int(self.reader.n_atoms), 3))
-        boxes, times = np.zeros((count, 6)), np.empty(count)
-        row = 0
-        with _reading(self.label, "trajectory"):
-            for row, step in enumerate(self.reader[start:stop], start=1):
-                positions[row - 1] = step.positions
-                box = self.spare if step.dimensions is None else step.dimensions
-                boxes[row - 1] = 0.0 if box is None else box
-                # Where a file has no times MDAnalysis would make them up.
-                timed = "time" in step.data or "dt" in step.data
-                times[row - 1] = step.time if timed else np.nan
-        if row != count:
-            raise TrajectoryError(
-                f"{self.label} ends after frame {start + row} of {self.n_frames}; "
-                "it is truncated: copy it again"
-            )
-        if self.box is not None:
-            boxes[:] = self.box
-        if self.dt is not None:
-            times = self.dt * np.arange(start, stop, dtype=np.float64)
-        return positions, boxes, times
-
-
-def _open_source(
-    path: Path, n_atoms: int, *, dt: float | None, box: Floats | None, spare: Floats | None
-) -> FrameSource:
-    """Open one trajectory and see that it is whole and belongs to the topology."""
-    from MDAnalysis.coordinates.core import get_reader_for
-    from MDAnalysis.coordinates.TRR import TRRReader
-    from MDAnalysis.coordinates.XTC import XTCReader
-
-    with _reading(path, "trajectory"):
-        base = get_reader_for(str(path))
-        # A subclass without a `format` of its own is not registered with MDAnalysis.
-        changes: dict[str, Any] = {"__del__": _close_quietly}
-        if base in (XTCReader, TRRReader):
-            # MDAnalysis would leave an index and a lock beside the trajectory, which may lie in a
-            # folder that is not ours.
-            changes["_load_offsets"] = lambda self: self._read_offsets(store=False)
-        reader = type(f"Quiet{base.__name__}", (base,), changes)(str(path), n_atoms=n_atoms)
-        n_frames = int(reader.n_frames)
-    if n_frames < 1:
-        raise TrajectoryError(f"{path.name} has no frames; give a trajectory that has some")
-    if int(reader.n_atoms) != n_atoms:
-        raise TrajectoryError(
-            f"{path.name} has {reader.n_atoms} atoms, the topology has {n_atoms}; "
-            "give the topology that belongs to the trajectory"
-        )
-    with _reading(path, "trajectory"):
-        reader[n_frames - 1]
-        reader[0]
-    file: Any = getattr(reader, "_file", None)
-    if hasattr(file, "_firstframesize"):
-        # DCD readers count whole frames only and pass over what is left of a broken one.
-        body = path.stat().st_size - file._header_size - file._firstframesize
-        if body < 0 or body % file._framesize:
-            raise TrajectoryError(
-                f"{path.name} breaks off inside frame {n_frames}; it is truncated: copy it again"
-            )
-    return _ReaderSource(reader=reader, label=path.name, dt=dt, box=box, spare=spare)
-
-
-def _close_quietly(reader: Any) -> None:
-    """Close a reader that may have failed before it had anything to close."""
-    with suppress(Exception):
-        reader.close()
-
-
-@contextmanager
-def _reading(path: str | Path, what: str) -> Iterator[None]:
-    """Turn whatever a reader throws into one line, and keep its chatter to itself."""
-    name = Path(path).name
-    file = Path(path)
-    if file.parent != Path() and not file.exists():
-        raise TrajectoryError(f"{what} {path} does not exist; check the path")
-    if file.exists() and file.stat().st_size == 0:
-        raise TrajectoryError(f"{what} {name} is empty; give a file with contents")
-    with warnings.catch_warnings():
-        # Missing optional columns and announced changes of MDAnalysis: we check what we need.
-        for category in (UserWarning, DeprecationWarning):
-            warnings.filterwarnings("ignore", category=category, module=r"MDAnalysis\b")
-        try:
-            yield
-        except TrajectoryError:
-            raise
-        except MemoryError:
-            raise
-        except Exception as error:
-            reason = " ".join(str(error).split())[:160] or type(error).__name__
-            raise TrajectoryError(
-                f"cannot read {what} {name}: {reason}; it may be truncated or of another format"
-            ) from error
 
 
 def _full_box(box: Sequence[float] | None) -> Floats | None:

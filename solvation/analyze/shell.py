@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from solvation.analyze.contact import ContactTable, list_ions, list_ligands
+from solvation.analyze.binding import Way, Ways, find_ways
+from solvation.analyze.contact import ContactTable, find_frame, list_ions, list_ligands
+from solvation.analyze.specimen import NUMBERS
 from solvation.analyze.topology import Scene
 from solvation.kernels.cell import minimum_image
 from solvation.kernels.uncertainty import member_error
@@ -17,9 +20,13 @@ from solvation.kernels.uncertainty import member_error
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["count_shells", "extract_shell", "measure_shells", "name_shell"]
+__all__ = ["count_shells", "extract_shell", "measure_shells", "name_motif", "name_shell"]
 
+Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+
+_DRAWN = 6
+"""Compositions that the report draws."""
 
 
 def name_shell(cation: str, ligands: Sequence[tuple[str, int]]) -> str:
@@ -33,6 +40,21 @@ def name_shell(cation: str, ligands: Sequence[tuple[str, int]]) -> str:
     return cation + "".join(f"({name}){count}" for name, count in ligands if count)
 
 
+def name_motif(cation: str, ligands: Sequence[tuple[str, Sequence[int]]]) -> str:
+    """Write a shell with the denticity of every ligand, species by species.
+
+    Examples
+    --------
+    >>> name_motif("Mg", [("DME", [2, 2]), ("TFSI", [2])])
+    'Mg(DME)2(TFSI)1 [2+2 | 2]'
+    """
+    bound = [(name, sorted(many, reverse=True)) for name, many in ligands if many]
+    shell = name_shell(cation, [(name, len(many)) for name, many in bound])
+    if not bound:
+        return shell
+    return f"{shell} [{' | '.join('+'.join(str(n) for n in many) for _, many in bound)}]"
+
+
 def count_shells(scene: Scene, table: ContactTable) -> Ints:
     """Count the distinct molecules of each species bound to each cation in each frame.
 
@@ -41,21 +63,97 @@ def count_shells(scene: Scene, table: ContactTable) -> Ints:
     Shape ``(n_frames, n_cations, n_species)``, species in the order of the scene.
     """
     n_c, n_s = list_ions(scene).n_cations, len(scene.species)
-    ligands, _ = list_ligands(scene, table)
-    species = scene.molecule_species[ligands[:, 2]]
-    flat = (ligands[:, 0] * n_c + ligands[:, 1]) * n_s + species
-    counts = np.bincount(flat, minlength=table.n_frames * n_c * n_s)
-    return counts.reshape(table.n_frames, n_c, n_s).astype(np.int64)
+    parts = []
+    for piece in table.split():
+        ligands, _ = list_ligands(scene, piece)
+        species = scene.molecule_species[ligands[:, 2]]
+        flat = (ligands[:, 0] * n_c + ligands[:, 1]) * n_s + species
+        counts = np.bincount(flat, minlength=piece.n_frames * n_c * n_s)
+        parts.append(counts.reshape(piece.n_frames, n_c, n_s).astype(np.int16))
+    return np.concatenate(parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kinds:
+    """First shells that differ as graphs: in who is bound, through what, closing which rings."""
+
+    of: tuple[Ints, ...]
+    """Kind of each cation's shell, ``(n_frames, n_cations)`` per replica."""
+    shells: tuple[str, ...]
+    """Composition of each kind."""
+    motifs: tuple[str, ...]
+    """Composition with denticities of each kind."""
+    cations: tuple[str, ...]
+    """Central species of each kind."""
+
+
+def _sort_shells(scene: Scene, ways: Sequence[Way], found: Sequence[Ways]) -> _Kinds:
+    ions = list_ions(scene)
+    rng = np.random.default_rng(1)
+    number = rng.integers(1, 2**63, size=len(ways), dtype=np.uint64)
+    own = rng.integers(1, 2**63, size=len(scene.species), dtype=np.uint64)
+    # A shell is the sum of random numbers of its parts: equal sums are equal shells.
+    sums = []
+    for f in found:
+        total = np.broadcast_to(own[ions.cation_species], f.counts.shape[:2]).copy()
+        for k, one in enumerate(number):
+            total += f.counts[..., k].astype(np.uint64) * one
+        sums.append(total)
+    _, example, which_kind = np.unique(
+        np.concatenate([t.ravel() for t in sums]), return_index=True, return_inverse=True
+    )
+    edges = np.cumsum([0, *(t.size for t in sums)])
+    of = tuple(
+        which_kind.reshape(-1)[a:b].reshape(t.shape).astype(np.int64)
+        for a, b, t in zip(edges[:-1], edges[1:], sums, strict=True)
+    )
+    order = [s.name for s in scene.species if s.role == "solvent"]
+    order += [s.name for s in scene.species if s.role != "solvent"]
+    shells, motifs, cations = [], [], []
+    for place in example.tolist():
+        replica = int(np.searchsorted(edges, place, side="right")) - 1
+        frame, cation = divmod(place - int(edges[replica]), ions.n_cations)
+        counts = found[replica].counts[frame, cation].tolist()
+        bound = [
+            (w.ligand, w.denticity) for w, n in zip(ways, counts, strict=True) for _ in range(n)
+        ]
+        ligands = [(name, [d for other, d in bound if other == name]) for name in order]
+        name = scene.species[int(ions.cation_species[cation])].name
+        shells.append(name_shell(name, [(n, len(many)) for n, many in ligands]))
+        motifs.append(name_motif(name, ligands))
+        cations.append(name)
+    return _Kinds(of=of, shells=tuple(shells), motifs=tuple(motifs), cations=tuple(cations))
+
+
+def _rank(
+    names: Sequence[str], of: Sequence[Ints], rarest: int | None
+) -> tuple[list[str], list[float], list[float]]:
+    """Rank names by population: names, fractions, standard errors."""
+    unique = sorted(set(names))
+    index = np.array([unique.index(name) for name in names], dtype=np.int64)
+    merged = [index[kind] for kind in of]
+    counts = np.bincount(np.concatenate([m.ravel() for m in merged]), minlength=len(unique))
+    size = max(sum(m.size for m in merged), 1)
+    order = sorted(range(len(unique)), key=lambda k: (-int(counts[k]), unique[k]))
+    return (
+        [unique[k] for k in order],
+        [int(counts[k]) / size for k in order],
+        [member_error([m == k for m in merged], n_events=rarest) for k in order],
+    )
 
 
 def measure_shells(
     scene: Scene,
     tables: Sequence[ContactTable],
     *,
-    n_structures: int = 6,
+    n_structures: int = 12,
     events: Mapping[str, int] | None = None,
+    ways: tuple[Sequence[Way], Sequence[Ways]] | None = None,
 ) -> xr.Dataset:
-    """Rank the compositions of first shells, and draw the most frequent from real frames.
+    """Rank first shells by composition and by motif, and draw the most frequent from real frames.
+
+    A *motif* is a composition with the denticity of each ligand. Structures differ as molecular
+    graphs: in who is bound, through which elements, and in the chelate rings.
 
     Parameters
     ----------
@@ -64,95 +162,94 @@ def measure_shells(
     tables
         Contacts, one table per replica.
     n_structures
-        How many shells get a structure.
+        How many graphs get a structure; unless it is 0, each of the first six compositions has
+        one.
     events
         Exchanges by cation and ligand; the rarest decides how many independent samples there
         are, see `member_error`.
+    ways
+        From `find_ways`, if at hand.
     """
     import xarray as xr
 
-    ions = list_ions(scene)
-    counts = [count_shells(scene, table) for table in tables]
-    # The cation's own species makes the code of a composition complete.
-    codes = [
-        np.concatenate(
-            [np.broadcast_to(ions.cation_species[None, :, None], (*c.shape[:2], 1)), c], axis=2
-        )
-        for c in counts
-    ]
-    flat = np.concatenate([c.reshape(-1, c.shape[2]) for c in codes])
-    kinds, which = np.unique(flat, axis=0, return_inverse=True)
-    edges = np.cumsum([0, *(c.shape[0] * c.shape[1] for c in codes)])
-    kind_of = [
-        which.reshape(-1)[a:b].reshape(c.shape[:2])
-        for a, b, c in zip(edges[:-1], edges[1:], codes, strict=True)
-    ]
-    populations = np.bincount(which.reshape(-1), minlength=len(kinds))
-    ligand_order = [i for i, s in enumerate(scene.species) if s.role == "solvent"]
-    ligand_order += [i for i, s in enumerate(scene.species) if s.role != "solvent"]
-    names = [
-        name_shell(
-            scene.species[row[0]].name,
-            [(scene.species[i].name, int(row[1 + i])) for i in ligand_order],
-        )
-        for row in kinds
-    ]
-    ranked = sorted(range(len(kinds)), key=lambda k: (-int(populations[k]), names[k]))
+    kinds = _sort_shells(scene, *(ways or find_ways(scene, tables)))
     rarest = None if events is None else min(events.values(), default=0)
-    share = {i: sum(int(c.sum()) for c in (k_of == i for k_of in kind_of)) for i in ranked}
-    size = max(len(flat), 1)
-    structures, frames, replicas = [], [], []
-    for place, k in enumerate(ranked):
-        replica, frame, cation = _pick(scene, tables, kind_of, k)
-        wanted = place < n_structures
-        structure = extract_shell(scene, tables[replica], frame, cation) if wanted else {}
-        structures.append(json.dumps(structure) if wanted else "")
-        frames.append(frame)
-        replicas.append(tables[replica].replica)
+    shells, fraction, error = _rank(kinds.shells, kinds.of, rarest)
+    motifs, motif_fraction, motif_error = _rank(kinds.motifs, kinds.of, rarest)
+    every = np.concatenate([k.ravel() for k in kinds.of])
+    counts = np.bincount(every, minlength=len(kinds.shells))
+    order = sorted(range(len(kinds.shells)), key=lambda k: (-int(counts[k]), kinds.motifs[k]))
+    # The most frequent graphs, and in any case that of each of the first compositions.
+    first = [next(k for k in order if kinds.shells[k] == shell) for shell in shells]
+    drawn = sorted({*order[:n_structures], *first[: min(_DRAWN, n_structures)]}, key=order.index)
+    size = max(len(every), 1)
+    structures = {}
+    lengths = [_average_lengths(scene, table) for table in tables]
+    places = {k: _pick(lengths, kinds.of, k) for k in {*drawn, *first}}
+    for k in drawn:
+        replica, frame, cation = places[k]
+        structures[k] = json.dumps(extract_shell(scene, tables[replica], frame, cation))
+    parent = dict(zip(kinds.motifs, kinds.shells, strict=True))
     text = "fraction of cations with this first shell"
 
-    def attrs(long_name: str) -> dict[str, str]:
-        return {"units": "1", "long_name": long_name}
+    def attrs(long_name: str, unit: str = "1") -> dict[str, str]:
+        return {"units": unit, "long_name": long_name}
 
+    json_text = attrs("elements, positions, bonds, contacts, charge, multiplicity (JSON)", "Å")
     return xr.Dataset(
         {
-            "fraction": ("shell", [share[k] / size for k in ranked], attrs(text)),
-            "fraction_stderr": (
-                "shell", [
-                    member_error([k_of == k for k_of in kind_of], n_events=rarest)
-                    for k in ranked
-                ],
-                attrs(f"standard error of the {text}"),
-            ),
+            "fraction": ("shell", fraction, attrs(text)),
+            "fraction_stderr": ("shell", error, attrs(f"standard error of the {text}")),
             "structure": (
-                "shell", np.array(structures, dtype=object),
-                {"units": "Å", "long_name": "one such shell: elements, positions, bonds (JSON)"},
+                "shell", np.array([structures.get(k, "") for k in first], dtype=object), json_text,
             ),
-            "frame": ("shell", frames, attrs("frame of the structure")),
-            "replica": ("shell", replicas, attrs("replica of the structure")),
+            "frame": ("shell", [places[k][1] for k in first], attrs("frame of the structure")),
+            "replica": (
+                "shell", [tables[places[k][0]].replica for k in first],
+                attrs("replica of the structure"),
+            ),
+            "motif_fraction": ("motif", motif_fraction, attrs(text)),
+            "motif_fraction_stderr": ("motif", motif_error, attrs(f"standard error of the {text}")),
+            "motif_shell": ("motif", [parent[m] for m in motifs], attrs("composition")),
+            "graph": (
+                "structure_index", np.array([structures[k] for k in drawn], dtype=object),
+                json_text,
+            ),
+            "graph_motif": (
+                "structure_index", [kinds.motifs[k] for k in drawn], attrs("motif of the graph"),
+            ),
+            "graph_fraction": (
+                "structure_index", [int(counts[k]) / size for k in drawn],
+                attrs("fraction of cations with this graph"),
+            ),
         },
-        coords={"shell": [names[k] for k in ranked]},
+        coords={"shell": shells, "motif": motifs},
     )  # fmt: skip
 
 
-def _pick(
-    scene: Scene, tables: Sequence[ContactTable], kind_of: Sequence[Ints], kind: int
-) -> tuple[int, int, int]:
-    """Choose the occurrence whose mean bond length is the median: ordinary, and no chance."""
-    places, lengths = [], []
+def _average_lengths(scene: Scene, table: ContactTable) -> Floats:
+    """Average the contacts of each cation in each frame, Å, shape ``(n_frames, n_cations)``."""
     n_c = list_ions(scene).n_cations
-    for replica, table in enumerate(tables):
-        rows = table.contacts
-        flat = rows["frame"].astype(np.int64) * n_c + rows["cation"]
-        size = table.n_frames * n_c
+    parts = []
+    for piece in table.split():
+        flat = piece.contacts["frame"].astype(np.int64) * n_c + piece.contacts["cation"]
+        size = piece.n_frames * n_c
         bonds = np.bincount(flat, minlength=size)
-        total = np.bincount(flat, weights=rows["distance"], minlength=size)
-        mean = total / np.maximum(bonds, 1)
-        here = np.flatnonzero(kind_of[replica].reshape(-1) == kind)
-        places += [(replica, *divmod(int(i), n_c)) for i in here]
-        lengths.append(mean[here])
-    order = np.argsort(np.concatenate(lengths), kind="stable")
-    return places[int(order[len(order) // 2])]
+        total = np.bincount(flat, weights=piece.contacts["distance"], minlength=size)
+        parts.append((total / np.maximum(bonds, 1)).reshape(-1, n_c))
+    return np.concatenate(parts)
+
+
+def _pick(lengths: Sequence[Floats], of: Sequence[Ints], kind: int) -> tuple[int, int, int]:
+    """Choose the occurrence whose mean bond length is the median: ordinary, and no chance."""
+    places, found = [], []
+    for replica, (mean, kinds) in enumerate(zip(lengths, of, strict=True)):
+        frames, cations = np.nonzero(kinds == kind)
+        places.append(np.stack([np.full(len(frames), replica), frames, cations], axis=1))
+        found.append(mean[frames, cations])
+    order = np.argsort(np.concatenate(found), kind="stable")
+    replica, frame, cation = np.concatenate(places)[order[len(order) // 2]].tolist()
+    return int(replica), int(frame), int(cation)
 
 
 def extract_shell(scene: Scene, table: ContactTable, frame: int, cation: int) -> dict[str, Any]:
@@ -161,12 +258,16 @@ def extract_shell(scene: Scene, table: ContactTable, frame: int, cation: int) ->
     Returns
     -------
     ``elements``, ``positions`` (Å, the cation at the origin, ligands whole), ``bonds`` and
-    ``contacts`` (pairs of indices into the former); plain lists, ready for JSON.
+    ``contacts`` (pairs of indices into the former), ``molecule`` (number of each atom's molecule,
+    the cation's is 0), ``names`` (species of each molecule), ``charge`` (sum of the formal
+    charges) and ``multiplicity`` (the lowest that the number of electrons allows); plain lists
+    and numbers, ready for JSON.
     """
     ions = list_ions(scene)
     block = scene.read_frame(table.replica, frame)
-    rows = table.contacts
-    rows = rows[(rows["frame"] == frame) & (rows["cation"] == cation)]
+    low, high = (find_frame(table.contacts, i) for i in (frame, frame + 1))
+    rows = np.array(table.contacts[low:high])
+    rows = rows[rows["cation"] == cation]
     centre = int(ions.cation_atoms[cation])
     own = int(ions.cation_molecules[cation])
     order = [m for m in np.unique(scene.molecule[rows["atom"]]) if m != own]
@@ -183,7 +284,14 @@ def extract_shell(scene: Scene, table: ContactTable, frame: int, cation: int) ->
     index = {int(a): i for i, a in enumerate(chosen)}
     inside = np.isin(scene.bonds[:, 0], chosen)
     positions = np.round(np.concatenate(placed), 3) + 0.0
+    species = [scene.species[int(scene.molecule_species[m])] for m in (own, *order)]
+    charge = sum(one.charge for one in species)
+    electrons = sum(NUMBERS[str(e)] for e in scene.elements[chosen]) - charge
     return {
+        "molecule": [k for k, members in enumerate(atoms) for _ in members],
+        "names": [one.name for one in species],
+        "charge": int(charge),
+        "multiplicity": 1 + electrons % 2,
         "elements": [str(e) for e in scene.elements[chosen]],
         "positions": positions.tolist(),
         "bonds": [[index[int(i)], index[int(j)]] for i, j in scene.bonds[inside]],

@@ -17,7 +17,7 @@ The graph of contacts between cations and anions then gives the charged species.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,17 +25,23 @@ import numpy as np
 import numpy.typing as npt
 
 from solvation.analyze.contact import ContactTable, Ions, list_ions, list_ligands
+from solvation.analyze.formula import name_cluster
 from solvation.analyze.topology import Scene
 from solvation.errors import TrajectoryError
 from solvation.kernels.graph import count_members, label_components
-from solvation.kernels.uncertainty import member_error
+from solvation.kernels.uncertainty import (
+    member_error,
+    ratio_error,
+    smoothed_binomial_error,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["CLASSES", "Pairing", "find_pairing", "measure_speciation", "name_cluster"]
+__all__ = ["CLASSES", "Pairing", "find_pairing", "measure_speciation"]
 
 Ints = npt.NDArray[np.int64]
+Shorts = npt.NDArray[np.integer]
 
 CLASSES = ("free", "ssip", "cip", "agg")
 """Classes of an ion, by what is in its first shell."""
@@ -45,24 +51,53 @@ CLASSES = ("free", "ssip", "cip", "agg")
 class Pairing:
     """Who is paired with whom in one replica."""
 
-    cation_counterions: Ints
+    cation_counterions: Shorts
     """Distinct anions bound to each cation, shape ``(n_frames, n_cations)``."""
-    anion_counterions: Ints
+    anion_counterions: Shorts
     """Distinct cations bound to each anion, shape ``(n_frames, n_anions)``."""
-    cation_class: Ints
+    cation_class: Shorts
     """Index into `CLASSES`, shape ``(n_frames, n_cations)``."""
-    anion_class: Ints
+    anion_class: Shorts
     """Index into `CLASSES`, shape ``(n_frames, n_anions)``."""
     clusters: Ints
     """Ions of each ionic species in each kind of cluster, shape ``(n_kinds, n_ionic)``."""
-    cluster_counts: Ints
+    cluster_counts: Shorts
     """Clusters of each kind in each frame, shape ``(n_frames, n_kinds)``."""
-    cation_cluster: Ints
+    cation_cluster: Shorts
     """Kind of the cluster each cation is in, shape ``(n_frames, n_cations)``."""
+    anion_cluster: Shorts
+    """Kind of the cluster each anion is in, shape ``(n_frames, n_anions)``."""
 
 
 def find_pairing(scene: Scene, table: ContactTable) -> Pairing:
     """Classify every ion of one replica in every frame, and find the clusters they form."""
+    pieces = [_pair_up(scene, piece) for piece in table.split()]
+    every = np.concatenate([p.clusters for p in pieces])
+    clusters, which = np.unique(every, axis=0, return_inverse=True)
+    place = np.split(which.reshape(-1), np.cumsum([len(p.clusters) for p in pieces])[:-1])
+    counts = []
+    for p, at in zip(pieces, place, strict=True):
+        spread = np.zeros((len(p.cluster_counts), len(clusters)), dtype=np.int16)
+        spread[:, at] = p.cluster_counts
+        counts.append(spread)
+
+    def join(key: str) -> Shorts:
+        return np.concatenate([getattr(p, key) for p in pieces])
+
+    def rename(key: str) -> Shorts:
+        parts = [at[getattr(p, key)] for p, at in zip(pieces, place, strict=True)]
+        return np.concatenate(parts).astype(np.int32)
+
+    return Pairing(
+        cation_counterions=join("cation_counterions"), anion_counterions=join("anion_counterions"),
+        cation_class=join("cation_class"), anion_class=join("anion_class"),
+        clusters=clusters, cluster_counts=np.concatenate(counts),
+        cation_cluster=rename("cation_cluster"), anion_cluster=rename("anion_cluster"),
+    )  # fmt: skip
+
+
+def _pair_up(scene: Scene, table: ContactTable) -> Pairing:
+    """Do that for a table that fits in memory."""
     ions = list_ions(scene)
     n_frames, n_c, n_a = table.n_frames, ions.n_cations, ions.n_anions
     ligands, _ = list_ligands(scene, table)
@@ -96,13 +131,14 @@ def find_pairing(scene: Scene, table: ContactTable) -> Pairing:
     home[label] = np.repeat(np.arange(n_frames), n_ions)
     counts = np.bincount(home * len(clusters) + which, minlength=n_frames * len(clusters))
     return Pairing(
-        cation_counterions=per_cation.reshape(n_frames, n_c),
-        anion_counterions=per_anion.reshape(n_frames, n_a),
-        cation_class=_classify(per_cation, cation_near).reshape(n_frames, n_c),
-        anion_class=_classify(per_anion, anion_near).reshape(n_frames, n_a),
+        cation_counterions=per_cation.reshape(n_frames, n_c).astype(np.int16),
+        anion_counterions=per_anion.reshape(n_frames, n_a).astype(np.int16),
+        cation_class=_classify(per_cation, cation_near).reshape(n_frames, n_c).astype(np.int16),
+        anion_class=_classify(per_anion, anion_near).reshape(n_frames, n_a).astype(np.int16),
         clusters=clusters,
-        cluster_counts=counts.reshape(n_frames, len(clusters)),
-        cation_cluster=which[label].reshape(n_frames, n_ions)[:, :n_c],
+        cluster_counts=counts.reshape(n_frames, len(clusters)).astype(np.int16),
+        cation_cluster=which[label].reshape(n_frames, n_ions)[:, :n_c].astype(np.int32),
+        anion_cluster=which[label].reshape(n_frames, n_ions)[:, n_c:].astype(np.int32),
     )
 
 
@@ -119,44 +155,12 @@ def _classify(bound: Ints, near: npt.NDArray[np.bool_]) -> Ints:
     return result
 
 
-def name_cluster(members: Sequence[tuple[str, int, int]], charge: int) -> str:
-    """Write the formula of a cluster with its charge.
-
-    Parameters
-    ----------
-    members
-        Name, number of atoms in the ion, and count of each ionic species; cations first.
-    charge
-        e.
-
-    Examples
-    --------
-    >>> name_cluster([("Mg", 1, 2), ("TFSI", 15, 3)], 1)
-    '[Mg2(TFSI)3]+'
-    >>> name_cluster([("Mg", 1, 1), ("TFSI", 15, 1)], 1)
-    '[MgTFSI]+'
-    """
-    body = "".join(write_member(name, n_atoms, count) for name, n_atoms, count in members if count)
-    return f"[{body}]{write_charge(charge)}"
-
-
-def write_member(name: str, n_atoms: int, count: int) -> str:
-    """Write one species of a formula: count over 1 written, parentheses for several atoms."""
-    if count == 1:
-        return name
-    return f"({name}){count}" if n_atoms > 1 else f"{name}{count}"
-
-
-def write_charge(charge: int) -> str:
-    """Write a charge: ``2+``, ``+``, ``0``, ``-``, ``3-``."""
-    if charge == 0:
-        return "0"
-    size = "" if abs(charge) == 1 else str(abs(charge))
-    return f"{size}{'+' if charge > 0 else '-'}"
-
-
 def measure_speciation(
-    scene: Scene, tables: Sequence[ContactTable], *, events: Mapping[str, int] | None = None
+    scene: Scene,
+    tables: Sequence[ContactTable],
+    *,
+    events: Mapping[str, int] | None = None,
+    pairing: Sequence[Pairing] | None = None,
 ) -> xr.Dataset:
     """Average fractions of ions by class, by number of counter-ions, and by charged species.
 
@@ -169,6 +173,8 @@ def measure_speciation(
     events
         Exchanges by cation and ligand, e.g. ``"Mg-TFSI"``; those with anions decide how many
         independent samples there are, see `member_error`.
+    pairing
+        From `find_pairing`, if at hand.
 
     Raises
     ------
@@ -178,7 +184,7 @@ def measure_speciation(
     import xarray as xr
 
     ions = list_ions(scene)
-    pairing = [find_pairing(scene, table) for table in tables]
+    pairing = pairing or [find_pairing(scene, table) for table in tables]
     anions = {s.name for s in scene.list_role("anion")}
     n_events = None
     if events is not None:
@@ -200,12 +206,18 @@ def measure_speciation(
         text = f"fraction of {side}s with that many counter-ions"
         put(f"{side}_counterions", (dim,), [v for v, _ in values], text)
         put(f"{side}_counterions_stderr", (dim,), [e for _, e in values], f"error of {text}")
-    names, charge, fraction, error, number = _sum_species(scene, pairing, n_events)
-    put("species_fraction", ("species",), fraction, "fraction of cations in that species")
-    put("species_fraction_stderr", ("species",), error, "standard error of that fraction")
-    put("species_charge", ("species",), charge, "formal charge of the species", "e")
-    put("species_count", ("species",), number, "mean number per frame")
-    coords: dict[str, object] = {"class": list(CLASSES), "species": names}
+    table = _sum_species(scene, pairing, n_events)
+    put("species_fraction", ("species",), table.cation, "fraction of cations in that species")
+    put("species_fraction_stderr", ("species",), table.cation_error, "error of that fraction")
+    put("species_anion_fraction", ("species",), table.anion, "fraction of anions in it")
+    put("species_anion_fraction_stderr", ("species",), table.anion_error, "error of that fraction")
+    put("species_share", ("species",), table.share, "fraction of clusters")
+    put("species_share_stderr", ("species",), table.share_error, "error of that fraction")
+    put("species_charge", ("species",), table.charge, "formal charge of the species", "e")
+    put("species_count", ("species",), table.number, "mean number per frame")
+    coords: dict[str, object] = {"class": list(CLASSES), "species": table.names}
+    _put_ions(scene, ions, pairing, n_events, put)
+    coords["ion"] = [s.name for s in scene.species if s.role != "solvent"]
     for side, dim in (("cation", "n_counterions"), ("anion", "n_counterions_of_anion")):
         coords[dim] = np.arange(len(np.asarray(data[f"{side}_counterions"][1])))
     dataset = xr.Dataset(data, coords=coords)
@@ -221,32 +233,90 @@ def _fraction(masks: Sequence[npt.NDArray[np.bool_]], n_events: int | None) -> t
     return sum(int(m.sum()) for m in masks) / size, member_error(masks, n_events=n_events)
 
 
-def _sum_species(
-    scene: Scene, pairing: Sequence[Pairing], n_events: int | None
-) -> tuple[list[str], Ints, list[float], list[float], list[float]]:
-    """Gather the kinds of clusters of all replicas, most populated first."""
+def _put_ions(
+    scene: Scene,
+    ions: Ions,
+    pairing: Sequence[Pairing],
+    n_events: int | None,
+    put: Callable[..., None],
+) -> None:
+    """Put in the classes of every ionic species, and the ions that touch no counter-ion."""
+    rows, errors, alone, alone_error = [], [], [], []
+    for index, species in enumerate(scene.species):
+        if species.role == "solvent":
+            continue
+        side = species.role
+        mine = (ions.cation_species if side == "cation" else ions.anion_species) == index
+        classes = [getattr(p, f"{side}_class")[:, mine] for p in pairing]
+        values = [_fraction([c == k for c in classes], n_events) for k in range(len(CLASSES))]
+        rows.append([v for v, _ in values])
+        errors.append([e for _, e in values])
+        value, error = _fraction([c < 2 for c in classes], n_events)
+        alone.append(value)
+        alone_error.append(error)
+    put("ion_class", ("ion", "class"), rows, "fraction of the ions of that species")
+    put("ion_class_stderr", ("ion", "class"), errors, "standard error of that fraction")
+    put("uncoordinated", ("ion",), alone, "fraction without a counter-ion in the first shell")
+    put("uncoordinated_stderr", ("ion",), alone_error, "standard error of that fraction")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SpeciesTable:
+    """Charged species of all replicas, those with most cations first."""
+
+    names: list[str]
+    charge: Ints
+    cation: list[float]
+    cation_error: list[float]
+    anion: list[float]
+    anion_error: list[float]
+    share: list[float]
+    share_error: list[float]
+    number: list[float]
+
+
+def _sum_species(scene: Scene, pairing: Sequence[Pairing], n_events: int | None) -> _SpeciesTable:
+    """Gather the kinds of clusters of all replicas."""
     ionic = [scene.species[i] for i in _ionic(scene)]
     kinds = sorted({tuple(int(n) for n in row) for p in pairing for row in p.clusters})
     n_frames = sum(len(p.cation_class) for p in pairing)
-    found = []
+    n_ions = sum(s.n_molecules for s in ionic) * len(pairing)
+    found: list[tuple[str, int, float, float, float, float, float, float, float]] = []
     for kind in kinds:
         index = [_index_of(p.clusters, kind) for p in pairing]
         count = sum(
             int(p.cluster_counts[:, i].sum()) for p, i in zip(pairing, index, strict=True) if i >= 0
         )
-        masks = [p.cation_cluster == i for p, i in zip(pairing, index, strict=True)]
-        has_cation = any(n and s.role == "cation" for n, s in zip(kind, ionic, strict=True))
-        value, error = _fraction(masks, n_events) if has_cation else (0.0, float("nan"))
+        here = [
+            p.cluster_counts[:, [i]] if i >= 0 else np.zeros((len(p.cation_class), 1), np.int64)
+            for p, i in zip(pairing, index, strict=True)
+        ]
+        every = [p.cluster_counts.sum(axis=1, keepdims=True) for p in pairing]
+        share = count / sum(int(e.sum()) for e in every)
+        # Frozen clusters are samples too, no more than there are ions.
+        least = float(smoothed_binomial_error(share, n_ions + 2 * (n_events or 0)))
+        sides = []
+        for side in ("cation", "anion"):
+            cluster = [getattr(p, f"{side}_cluster") for p in pairing]
+            masks = [c == i for c, i in zip(cluster, index, strict=True)]
+            there = any(n and s.role == side for n, s in zip(kind, ionic, strict=True))
+            sides.append(_fraction(masks, n_events) if there else (0.0, float("nan")))
         charge = sum(n * s.charge for n, s in zip(kind, ionic, strict=True))
         members = [(s.name, s.n_atoms, n) for n, s in zip(kind, ionic, strict=True)]
-        found.append((-value, name_cluster(members, charge), charge, error, count / n_frames))
-    found.sort(key=lambda row: (row[0], row[1]))
-    return (
-        [row[1] for row in found],
-        np.array([row[2] for row in found], dtype=np.int64),
-        [-row[0] for row in found],
-        [row[3] for row in found],
-        [row[4] for row in found],
+        share_error = max(least, ratio_error(here, every))
+        name = name_cluster(members, charge)
+        found.append((name, charge, *sides[0], *sides[1], share, share_error, count / n_frames))
+    found.sort(key=lambda row: (-row[2], row[0]))
+    return _SpeciesTable(
+        names=[row[0] for row in found],
+        charge=np.array([row[1] for row in found], dtype=np.int64),
+        cation=[row[2] for row in found],
+        cation_error=[row[3] for row in found],
+        anion=[row[4] for row in found],
+        anion_error=[row[5] for row in found],
+        share=[row[6] for row in found],
+        share_error=[row[7] for row in found],
+        number=[row[8] for row in found],
     )
 
 

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from solvation.analyze.agreement import widen_errors
 from solvation.analyze.centre import Centres, Path
 from solvation.analyze.conductivity import measure_conductivity
-from solvation.analyze.contact import Contacts, ContactTable
-from solvation.analyze.coordination import measure_coordination
-from solvation.analyze.cutoff import SMOOTHING, Cutoff, find_cutoffs
+from solvation.analyze.contact import Contacts, ContactTable, keep_contacts
+from solvation.analyze.cutoff import SMOOTHING, Cutoff, contact_limit, find_cutoffs
 from solvation.analyze.density import measure_density
 from solvation.analyze.diffusion import measure_diffusion
 from solvation.analyze.driver import Parts, run_analyzers
-from solvation.analyze.rdf import RDF, PairCounts, collect_rdfs, peak_error
-from solvation.analyze.residence import count_events, judge_memory, measure_residence
-from solvation.analyze.shell import measure_shells
-from solvation.analyze.speciation import measure_speciation
+from solvation.analyze.liquid import analyze_liquid, label_tree
+from solvation.analyze.rdf import R_MAX, WIDTH, PairCounts, collect_rdfs, count_bins, peak_error
+from solvation.analyze.residence import judge_memory
+from solvation.analyze.snapshot import Album
 from solvation.analyze.structure import take_structure
+from solvation.analyze.suite import compare_replicas, measure_suite, plan_snapshots
 from solvation.analyze.summary import summarize_tree
+from solvation.analyze.surrounding import Surroundings, list_counts
 from solvation.analyze.topology import Scene
 from solvation.errors import TrajectoryError
+from solvation.worker import HERE, Workers
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -34,6 +37,8 @@ __all__ = ["ROOM_TEMPERATURE", "analyze_scene"]
 
 ROOM_TEMPERATURE = 298.15
 """K, assumed for conductivities when nobody said."""
+REACH = 1.0
+"""Å beyond `contact_limit` within which contacts are listed before cutoffs are known."""
 
 
 def analyze_scene(
@@ -42,14 +47,21 @@ def analyze_scene(
     cutoffs: Mapping[str, float] | None = None,
     temperature: float | None = None,
     charge_scale: float = 1.0,
+    partial_charges: Mapping[str, Sequence[float]] | None = None,
     blocks: int = 5,
+    starts: Sequence[str] | None = None,
+    series: bool = False,
+    transport: bool = True,
+    workers: Workers = HERE,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> tuple[xr.DataTree, list[Quantity]]:
-    """Measure everything, in two readings of the trajectory.
+    """Measure everything, in one reading of the trajectory.
 
-    The first reading finds g(r) and with it the cutoffs; the second finds contacts within them,
-    from which coordination, speciation, shells and residence times follow, and the paths of
-    the molecules, from which diffusion and conductivity follow.
+    The reading finds g(r), contacts within a generous reach, and the paths of the molecules. From
+    g(r) follow the cutoffs, from the contacts within these coordination, speciation, shells and
+    residence times, from the paths diffusion and conductivity. Only where a cutoff comes out
+    beyond the reach are contacts looked for again, in a second reading. A liquid
+    without ions has density, diffusion and permittivity.
 
     Parameters
     ----------
@@ -62,8 +74,21 @@ def analyze_scene(
     charge_scale
         By which the force field scaled the charges of the ions; recorded, not used: currents
         are those of formal charges.
+    partial_charges
+        e, of one molecule by species, in the order of its atoms; for the permittivity of a liquid
+        without ions.
     blocks
         Stretches of time per replica for the errors of g(r).
+    starts
+        How each replica was packed, e.g. ``"separated"``; replicas of one start share a name. If
+        not given, every replica is a start of its own.
+    series
+        Whether to keep coordination numbers of every cation in every frame.
+    transport
+        Whether to follow the molecules, for diffusion and conductivity; without, memory hardly
+        grows with the length of the trajectory.
+    workers
+        Who looks at frames, see `solvation.worker`; the numbers do not depend on it.
     progress
         Called with frames done, frames in all and a label.
 
@@ -82,31 +107,42 @@ def analyze_scene(
     import xarray as xr
 
     known = temperature if temperature is not None else scene.temperature
+    if not scene.list_role("cation"):
+        return analyze_liquid(
+            scene, temperature=known, charge_scale=charge_scale, partial_charges=partial_charges,
+            blocks=blocks, progress=progress,
+        )  # fmt: skip
     pairs = [(c.name, s.name) for c in scene.list_role("cation") for s in scene.sites]
     if not pairs:
         found = ", ".join(scene.counts)
         raise TrajectoryError(
             f"nothing among {found} can bind a cation; name a solvent or anion with O, N, F or Cl"
         )
+    reach = _guess_reach(scene, pairs, cutoffs)
+    snapshots, units = plan_snapshots(scene)
     first = run_analyzers(
-        scene, [RDF(a=a, b=b) for a, b in pairs], blocks=blocks, progress=progress,
-        label="radial distribution functions",
+        scene, [Surroundings(reach=reach), snapshots, Centres(follow=transport)],
+        blocks=blocks, workers=workers, progress=progress,
+        label="surroundings and paths",
     )  # fmt: skip
-    shells = _find_cutoffs(scene, first, pairs, cutoffs)
-    contacts = Contacts(cutoffs={pair: cutoff.value for pair, cutoff in shells.items()})
-    second = run_analyzers(
-        scene, [contacts, Centres()], blocks=blocks, progress=progress, label="contacts and paths"
-    )
-    tables: tuple[ContactTable, ...] = second["contacts"].total().result()
-    paths: tuple[Path, ...] = second["centres"].total().result()
-    nodes: dict[str, xr.Dataset] = {"rdf": _describe_rdfs(first, shells)}
-    residence = measure_residence(scene, tables)
-    events = count_events(residence)
-    nodes["coordination"] = measure_coordination(scene, tables, pairs, events=events)
-    nodes["speciation"] = measure_speciation(scene, tables, events=events)
-    nodes["shells"] = measure_shells(scene, tables, events=events)
-    nodes["residence"] = residence
-    diffusion = measure_diffusion(scene, paths)
+    counts = list_counts(scene, first["surroundings"], pairs)
+    shells = _find_cutoffs(scene, counts, pairs, cutoffs)
+    radii = {pair: cutoff.value for pair, cutoff in shells.items()}
+    if any(radius > reach[pair] for pair, radius in radii.items()):
+        # A shell wider than any ion's should be: its contacts need a second reading.
+        second = run_analyzers(
+            scene, [Contacts(cutoffs=radii)], blocks=blocks, workers=workers,
+            progress=progress, label="contacts",
+        )  # fmt: skip
+        tables: tuple[ContactTable, ...] = second["contacts"].total().result()
+    else:
+        found = first["surroundings"].total().contacts.result()
+        tables = tuple(keep_contacts(scene, table, radii) for table in found)
+    paths: tuple[Path, ...] = first["centres"].total().result()
+    nodes: dict[str, xr.Dataset] = {"rdf": _describe_rdfs(counts, shells)}
+    albums: tuple[Album, ...] = first["snapshots"].total().result()
+    nodes.update(measure_suite(scene, tables, albums, pairs, units=units, series=series))
+    diffusion = measure_diffusion(scene, paths) if transport else None
     if diffusion is not None:
         nodes["diffusion"] = diffusion
         conductivity = measure_conductivity(
@@ -116,26 +152,49 @@ def analyze_scene(
             nodes["conductivity"] = conductivity
     nodes["density"] = measure_density(scene, paths)
     nodes["structure"] = take_structure(scene)
-    _describe(nodes, contacts)
+    _describe(nodes, radii)
     tree = xr.DataTree.from_dict({f"/{name}": node for name, node in nodes.items()})
+    label_tree(tree, scene, paths, temperature=known, charge_scale=charge_scale)
     spans = [float(np.nan_to_num(p.times[-1] - p.times[0])) for p in paths]
-    tree.attrs.update(
-        name=scene.name,
-        kind="trajectory",
-        n_frames=sum(len(p.times) for p in paths),
-        time_total=sum(spans),
-        n_replicas=scene.n_replicas,
-        temperature=float("nan") if known is None else float(known),
-        volume=float(np.concatenate([p.volume for p in paths]).mean()),
-        counts=json.dumps(scene.counts),
-        charges=json.dumps({s.name: s.charge for s in scene.species}),
-        roles=json.dumps({s.name: s.role for s in scene.species}),
-        charge_scale=float(charge_scale),
-        notes=json.dumps(list(scene.notes)),
-    )
     memory = judge_memory(nodes["residence"], longest=max(spans))
     problem = next((p.problem for p in paths if p.problem), None)
-    return tree, summarize_tree(scene, tree, shells, memory, problem=problem)
+    if not transport:
+        problem = "molecules were not followed"
+    quantities = summarize_tree(scene, tree, shells, memory, problem=problem)
+    agreement = compare_replicas(scene, tables, albums, pairs, shells, units=units, starts=starts)
+    if agreement is not None:
+        tree["agreement"] = xr.DataTree(agreement)
+        quantities = widen_errors(quantities, agreement)
+    return tree, quantities
+
+
+def _guess_reach(
+    scene: Scene, pairs: list[tuple[str, str]], cutoffs: Mapping[str, float] | None
+) -> dict[tuple[str, str], float]:
+    """Return radii in Å within which every contact will lie, before g(r) is known.
+
+    The user's cutoff where there is one, else `REACH` beyond the longest first peak that can mean
+    contact.
+    """
+    given = dict(cutoffs or {})
+    largest = count_bins(scene, R_MAX, WIDTH) * WIDTH
+    reach = {}
+    for (cation, site), elements in _list_elements(scene, pairs).items():
+        chosen = [given[k] for k in (f"{cation}-{site}", cation, "*") if k in given]
+        guess = chosen[0] if chosen else contact_limit(*elements) + REACH
+        reach[cation, site] = min(guess, largest)
+    return reach
+
+
+def _list_elements(
+    scene: Scene, pairs: list[tuple[str, str]]
+) -> dict[tuple[str, str], tuple[str, str]]:
+    """Return the elements of cation and donor of each pair."""
+    elements = {}
+    for cation, site in pairs:
+        centre = scene.find_centres(scene.find_species(cation))[0]
+        elements[cation, site] = (str(scene.elements[centre]), scene.find_site(site).element)
+    return elements
 
 
 def _find_cutoffs(
@@ -144,13 +203,9 @@ def _find_cutoffs(
     pairs: list[tuple[str, str]],
     cutoffs: Mapping[str, float] | None,
 ) -> dict[tuple[str, str], Cutoff]:
-    """Find the cutoffs between the two readings, from the total of all parts."""
-    elements = {}
-    for cation, site in pairs:
-        centre = scene.find_centres(scene.find_species(cation))[0]
-        elements[cation, site] = (str(scene.elements[centre]), scene.find_site(site).element)
+    """Find the cutoffs from the total of all parts."""
     counts = {pair: parts["-".join(pair)].total() for pair in pairs}
-    return find_cutoffs(counts, elements, user=cutoffs)
+    return find_cutoffs(counts, _list_elements(scene, pairs), user=cutoffs)
 
 
 def _describe_rdfs(
@@ -185,10 +240,13 @@ def _describe_rdfs(
     return dataset
 
 
-def _describe(nodes: dict[str, xr.Dataset], contacts: Contacts) -> None:
+def _describe(nodes: dict[str, xr.Dataset], cutoffs: Mapping[tuple[str, str], float]) -> None:
     """Say in each node how it was made."""
-    radii = {"-".join(k): round(v, 4) for k, v in contacts.cutoffs.items()}
-    for name in ("coordination", "speciation", "shells", "residence"):
+    radii = {"-".join(k): round(v, 4) for k, v in cutoffs.items()}
+    for name in (
+        "coordination", "denticity", "geometry", "shapes", "speciation", "clusters", "shells",
+        "residence", "exchange",
+    ):  # fmt: skip
         nodes[name].attrs["contact"] = f"donor atom within (Å): {json.dumps(radii)}"
     nodes["speciation"].attrs["shared solvent"] = (
         "a molecule bound to the cation, any atom of which is within the sum of the van der Waals "

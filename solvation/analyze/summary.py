@@ -7,15 +7,18 @@ happened is ``not_converged``, whatever its error bar says.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from solvation.analyze.cutoff import Cutoff
+from solvation.analyze.dipole import summarize_permittivity
+from solvation.analyze.exchange import MECHANISMS
+from solvation.analyze.population import judge_memories, summarize_populations
 from solvation.analyze.residence import FEWEST_EVENTS, Memory
 from solvation.analyze.topology import Scene
-from solvation.results import Quantity, Status
+from solvation.results import Quantity
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -45,7 +48,7 @@ def summarize_tree(
     scene
         Species, roles and sites.
     tree
-        Results.
+        Results; without ions it has no ``"rdf"`` and what follows from it.
     cutoffs
         By cation and site.
     memory
@@ -54,13 +57,16 @@ def summarize_tree(
         Why dynamics cannot be had, if so.
     """
     nodes = {name: node.to_dataset() for name, node in tree.children.items()}
+    ionic = [] if "rdf" not in nodes else [
+        *_summarize_rdf(nodes["rdf"], cutoffs),
+        *summarize_populations(scene, nodes, cutoffs, memory),
+        *_summarize_residence(nodes["residence"], memory),
+        *_summarize_exchange(nodes["exchange"]),
+    ]  # fmt: skip
     return [
         *_summarize_density(nodes["density"]),
-        *_summarize_rdf(nodes["rdf"], cutoffs),
-        *_summarize_coordination(scene, nodes["coordination"], cutoffs, memory),
-        *_summarize_speciation(scene, nodes["speciation"], memory),
-        *_summarize_shells(nodes["shells"], memory),
-        *_summarize_residence(nodes["residence"], memory),
+        *ionic,
+        *(summarize_permittivity(nodes["permittivity"]) if "permittivity" in nodes else ()),
         *_summarize_transport(
             scene,
             nodes,
@@ -69,18 +75,6 @@ def summarize_tree(
             assumed=not math.isfinite(float(tree.attrs["temperature"])),
         ),
     ]
-
-
-def _judge(memory: Iterable[Memory]) -> tuple[Status, int | None, str | None]:
-    """Join the verdicts on all exchanges that a number depends on."""
-    verdicts = list(memory)
-    bad = [m for m in verdicts if not m.forgotten]
-    if not bad:
-        return "ok", None, None
-    worst = min(bad, key=lambda m: m.n_events)
-    # What never touched the cation is the weaker reason when something bound never left.
-    notes = sorted({m.note for m in bad if m.note}, key=lambda n: ("contact" in n, n))
-    return "not_converged", worst.n_events, "; ".join(notes)
 
 
 def _summarize_density(node: xr.Dataset) -> list[Quantity]:
@@ -129,97 +123,10 @@ def _summarize_rdf(node: xr.Dataset, cutoffs: Mapping[tuple[str, str], Cutoff]) 
     return rows
 
 
-def _summarize_coordination(
-    scene: Scene,
-    node: xr.Dataset,
-    cutoffs: Mapping[tuple[str, str], Cutoff],
-    memory: Mapping[str, Memory],
-) -> list[Quantity]:
-    rows = []
-    for i, pair in enumerate(str(p) for p in node["pair"].values):
-        cation, _, site = pair.partition("-")
-        status, events, note = _judge([memory[f"{cation}-{scene.find_site(site).species}"]])
-        cutoff = cutoffs[cation, site]
-        if not cutoff.defined:
-            radius = f"no first shell in g(r), counted within {cutoff.value:.2f} Å"
-            note = f"{radius}; {note}" if note else radius
-        rows.append(
-            Quantity(
-                name=f"coordination.{pair}", value=float(node["number"].values[i]),
-                stderr=float(node["number_stderr"].values[i]), unit="1", status=status,
-                n_events=events, note=note,
-            )
-        )  # fmt: skip
-    for i, cation in enumerate(str(c) for c in node["cation"].values):
-        bound = {
-            f"{cation}-{scene.find_site(str(p).partition('-')[2]).species}"
-            for p, n in zip(node["pair"].values, node["number"].values, strict=True)
-            if str(p).startswith(f"{cation}-") and n > 0.0
-        }
-        status, events, note = _judge(memory[p] for p in sorted(bound))
-        rows.append(
-            Quantity(
-                name=f"coordination.{cation}.total", value=float(node["total"].values[i]),
-                stderr=float(node["total_stderr"].values[i]), unit="1", status=status,
-                n_events=events, note=note,
-            )
-        )  # fmt: skip
-    return rows
-
-
-def _summarize_speciation(
-    scene: Scene, node: xr.Dataset, memory: Mapping[str, Memory]
-) -> list[Quantity]:
-    anions = {s.name for s in scene.list_role("anion")}
-    status, events, note = _judge(
-        m for pair, m in memory.items() if pair.partition("-")[2] in anions
-    )
-    rows = []
-    for side in ("cation", "anion"):
-        if side == "anion" and not anions:
-            continue
-        for i, name in enumerate(str(c) for c in node["class"].values):
-            rows.append(
-                Quantity(
-                    name=f"speciation.{side}.{name}", value=float(node[side].values[i]),
-                    stderr=float(node[f"{side}_stderr"].values[i]), unit="1", status=status,
-                    n_events=events, note=note,
-                )
-            )  # fmt: skip
-    for i, name in enumerate(str(s) for s in node["species"].values):
-        error = float(node["species_fraction_stderr"].values[i])
-        if not math.isfinite(error):
-            continue
-        rows.append(
-            Quantity(
-                name=f"species.{name}", value=float(node["species_fraction"].values[i]),
-                stderr=error, unit="1", status=status, n_events=events, note=note,
-            )
-        )  # fmt: skip
-    return rows
-
-
-def _summarize_shells(node: xr.Dataset, memory: Mapping[str, Memory]) -> list[Quantity]:
-    rows = []
-    for i, shell in enumerate(str(s) for s in node["shell"].values):
-        cation = shell.partition("(")[0]
-        status, events, note = _judge(
-            m for pair, m in memory.items() if pair.partition("-")[0] == cation
-        )
-        rows.append(
-            Quantity(
-                name=f"shell.{shell}", value=float(node["fraction"].values[i]),
-                stderr=float(node["fraction_stderr"].values[i]), unit="1", status=status,
-                n_events=events, note=note,
-            )
-        )  # fmt: skip
-    return rows
-
-
 def _summarize_residence(node: xr.Dataset, memory: Mapping[str, Memory]) -> list[Quantity]:
     rows = []
     for i, pair in enumerate(str(p) for p in node["pair"].values):
-        one = {str(k): float(v.values[i]) for k, v in node.data_vars.items()}
+        one = {str(k): float(v.values[i]) for k, v in node.data_vars.items() if v.ndim == 1}
         name, events = f"residence.{pair}", int(one["n_events"])
         if not one["exposure"] > 0.0:
             rows.append(_undefined(name, "ns", memory[pair].note, events=events))
@@ -241,6 +148,50 @@ def _summarize_residence(node: xr.Dataset, memory: Mapping[str, Memory]) -> list
                     note=f"{interval}{f'; fewer than {FEWEST_EVENTS} events' if few else ''}",
                 )
             )  # fmt: skip
+            rows += _summarize_lifetime(name, one, few)
+    return rows
+
+
+def _summarize_lifetime(name: str, one: Mapping[str, float], few: bool) -> list[Quantity]:
+    """Give the Kaplan–Meier time where something broke: a value, or what it exceeds."""
+    value, low, high = (one[f"kaplan_meier_{k}"] for k in ("time", "low", "high"))
+    name, events = f"{name}.kaplan_meier", int(one["n_events"])
+    if math.isfinite(value) and math.isfinite(high):
+        return [
+            Quantity(
+                name=name, value=value, stderr=(high - low) / 3.92, unit="ns",
+                status="not_converged" if few else "ok", n_events=events,
+                note="time until 1/e of the contacts are left"
+                + (f"; fewer than {FEWEST_EVENTS} events" if few else ""),
+            )
+        ]  # fmt: skip
+    if math.isfinite(low):
+        return [
+            Quantity(
+                name=name, value=low, stderr=None, unit="ns", status="bound", n_events=events,
+                bound="lower", note="95 % bound of the time until 1/e of the contacts are left",
+            )
+        ]  # fmt: skip
+    note = "too few contacts broke to see when 1/e of them are left"
+    return [_undefined(name, "ns", note, events=events)]
+
+
+def _summarize_exchange(node: xr.Dataset) -> list[Quantity]:
+    rows = []
+    for i, pair in enumerate(str(p) for p in node["pair"].values):
+        events = int(node["departures"].values[i])
+        if not events:
+            continue
+        few = events < FEWEST_EVENTS
+        note = f"of {events} departures" + (f", fewer than {FEWEST_EVENTS}" if few else "")
+        rows += [
+            Quantity(
+                name=f"exchange.{pair}.{mechanism}", value=float(node["fraction"].values[i, k]),
+                stderr=float(node["fraction_stderr"].values[i, k]), unit="1", n_events=events,
+                status="not_converged" if few else "ok", note=note,
+            )
+            for k, mechanism in enumerate(MECHANISMS)
+        ]  # fmt: skip
     return rows
 
 
@@ -257,12 +208,13 @@ def _summarize_transport(
     if "diffusion" not in nodes:
         names = [f"diffusion.{n}" for n in kinds]
         sigma = ["conductivity.nernst_einstein", "conductivity.einstein"]
+        sigma = sigma if any(s.charge for s in scene.species) else []
         return [
             *(_undefined(n, "m2/s", why) for n in names),
             *(_undefined(n, "mS/cm", why) for n in sigma),
         ]
     anions = {s.name for s in scene.list_role("anion")}
-    _, _, exchange = _judge(m for p, m in memory.items() if p.partition("-")[2] in anions)
+    _, _, exchange = judge_memories(m for p, m in memory.items() if p.partition("-")[2] in anions)
     node = nodes["diffusion"]
     rows, worst = [], []
     for i, name in enumerate(kinds):

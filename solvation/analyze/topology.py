@@ -176,7 +176,7 @@ def scene_from_arrays(
     Raises
     ------
     TrajectoryError
-        If there is no cation or no frame.
+        If there is no cation among species some of which are not known, or no frame.
     """
     symbols = np.array([e.capitalize() for e in elements], dtype="<U2")
     weight = (
@@ -197,7 +197,10 @@ def scene_from_arrays(
         symbols, pairs, tree.molecule, weight,
         partial_charges=partial, charges=charges, roles=by_molecule,
     )  # fmt: skip
-    if not any(s.role == "cation" for s in species):
+    # What consists of known neutral molecules is a pure solvent; otherwise one was overlooked.
+    if not any(s.role == "cation" for s in species) and not all(
+        s.known and s.role == "solvent" for s in species
+    ):
         found = ", ".join(f"{s.name} ({s.charge:+d})" for s in species)
         raise TrajectoryError(
             f"no cation among {found}; name it with --cation SEL or --charge NAME=CHARGE"

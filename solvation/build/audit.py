@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.spatial import cKDTree
 
+from solvation.build.drude import extend_positions
 from solvation.build.terms import read_energies
 from solvation.errors import AuditError
 
@@ -34,7 +35,8 @@ def audit_system(prepared: Prepared) -> dict[str, Any]:
     -------
     dict
         ``charge`` (e), ``closest`` (Å, between molecules), ``energies`` by term (kJ/mol),
-        ``n_atoms``, ``n_constraints``, ``residues``, ``charge_scale``, ``edge`` (Å).
+        ``n_atoms``, ``n_drudes``, ``n_constraints``, ``residues``, ``charge_scale``, ``edge`` (Å),
+        ``partial_charges`` (e, of one molecule by name).
 
     Raises
     ------
@@ -61,7 +63,7 @@ def audit_system(prepared: Prepared) -> dict[str, Any]:
         openmm.VerletIntegrator(0.001),
         openmm.Platform.getPlatformByName("Reference"),
     )
-    context.setPositions(prepared.positions * unit.angstrom)
+    context.setPositions(extend_positions(prepared.system, prepared.positions) * unit.angstrom)
     energies = read_energies(context)
     for name, energy in energies.items():
         if not math.isfinite(energy):
@@ -72,14 +74,28 @@ def audit_system(prepared: Prepared) -> dict[str, Any]:
     for residue in prepared.topology.residues():
         counts[residue.name] = counts.get(residue.name, 0) + 1
     return {
-        "n_atoms": prepared.system.getNumParticles(),
+        "n_atoms": prepared.topology.getNumAtoms(),
+        "n_drudes": prepared.system.getNumParticles() - prepared.topology.getNumAtoms(),
         "n_constraints": prepared.system.getNumConstraints(),
         "residues": counts,
         "edge": round(prepared.edge, 4),
         "charge": round(charge, 8) + 0.0,
         "charge_scale": prepared.charge_scale,
+        "partial_charges": _list_partial_charges(prepared),
         "closest": round(closest, 3),
         "energies": {name: round(energy, 3) for name, energy in energies.items()},
+    }
+
+
+def _list_partial_charges(prepared: Prepared) -> dict[str, list[float]]:
+    """Charges of one molecule of each kind, e; none where particles are not atoms."""
+    charges = _charges(prepared)
+    if len(charges) != prepared.topology.getNumAtoms():
+        return {}
+    first = {residue.name: residue for residue in reversed(list(prepared.topology.residues()))}
+    return {
+        name: [round(charges[atom.index], 8) for atom in residue.atoms()]
+        for name, residue in first.items()
     }
 
 

@@ -14,8 +14,9 @@ from solvation.build.ionset import choose_ions
 from solvation.build.packing import pack_box
 from solvation.build.supplement import load_model
 from solvation.build.system import make_system, save_prepared
-from solvation.errors import WorkspaceError
+from solvation.errors import RecipeError, WorkspaceError
 from solvation.library import find_species
+from solvation.polarizable import is_polarizable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,19 +33,30 @@ def choose_charge_scale(recipe: Recipe) -> float:
 
     ``"ecc"`` is the electronic continuum correction, :math:`1/\sqrt{\epsilon_\infty} = 1/n_D` of
     the solvent (Leontyev & Stuchebrukhov, Phys. Chem. Chem. Phys. 2011, 13, 2613,
-    10.1039/c0cp01971b).
+    10.1039/c0cp01971b). With a polarizable force field the electrons answer explicitly, nothing
+    is left to the continuum, and the factor is 1.
 
     Raises
     ------
     RecipeError
-        If the refractive index of a solvent is not known.
+        If the refractive index of a solvent is not known, or a number is given with a polarizable
+        force field.
     """
+    if is_polarizable(recipe.model.forcefield):
+        if recipe.model.charge_scale not in ("ecc", 1.0):
+            raise RecipeError(
+                f"model.charge_scale = {recipe.model.charge_scale:g} with force field "
+                f"{recipe.model.forcefield}: scaled charges stand for the polarization that it has "
+                'explicitly; leave it out, or make it "ecc" or 1.0, which are the same here'
+            )
+        return 1.0
     if recipe.model.charge_scale == "ecc":
-        return 1.0 / compute_refractive_index(recipe) if recipe.salt else 1.0
+        ionic = recipe.salt or any(solvent.cation for solvent in recipe.solvent)
+        return 1.0 / compute_refractive_index(recipe) if ionic else 1.0
     return float(recipe.model.charge_scale)
 
 
-def check_recipe(recipe: Recipe) -> None:
+def check_recipe(recipe: Recipe, *, allow_scripts: bool = False) -> None:
     """Find out, before anything is written, whether a resolved recipe can be built.
 
     Raises
@@ -53,13 +65,15 @@ def check_recipe(recipe: Recipe) -> None:
         What is wrong.
     """
     composition = compose(recipe)
-    forcefield = load_model(recipe)
+    forcefield = load_model(recipe, allow_scripts=allow_scripts)
     check_coverage(forcefield, tuple(composition.counts))
     choose_ions(forcefield, recipe.model.ions, composition.counts)
     choose_charge_scale(recipe)
 
 
-def build_box(recipe: Recipe, folder: Path, *, start: str) -> dict[str, Any]:
+def build_box(
+    recipe: Recipe, folder: Path, *, start: str, allow_scripts: bool = False
+) -> dict[str, Any]:
     """Build one box and write it.
 
     Parameters
@@ -70,6 +84,8 @@ def build_box(recipe: Recipe, folder: Path, *, start: str) -> dict[str, Any]:
         Gets ``topology.pdb``, ``system.xml``, ``state.xml`` and ``audit.json``.
     start
         ``"separated"``, ``"contact"`` or ``"random"``.
+    allow_scripts
+        Whether the force field may run Python.
 
     Returns
     -------
@@ -83,7 +99,7 @@ def build_box(recipe: Recipe, folder: Path, *, start: str) -> dict[str, Any]:
     """
     composition = compose(recipe)
     species = {name: find_species(name) for name in composition.counts}
-    forcefield = load_model(recipe)
+    forcefield = load_model(recipe, allow_scripts=allow_scripts)
     check_coverage(forcefield, tuple(species))
     scale = choose_charge_scale(recipe)
     seeds = np.random.SeedSequence([recipe.protocol.seed, _STARTS.index(start)]).generate_state(1)
@@ -95,6 +111,7 @@ def build_box(recipe: Recipe, folder: Path, *, start: str) -> dict[str, Any]:
         "forcefield": forcefield.name,
         "ions": recipe.model.ions,
         "salts": dict(composition.salts),
+        "additives": dict(composition.additives),
         "asked": dict(composition.asked),
     }
     save_prepared(prepared, audit, folder)

@@ -74,7 +74,7 @@ def find_shapes(
     listen: Listener,
 ) -> tuple[list[NDArray[np.float64]], list[float]]:  # fmt: skip
     """Relax conformers; keep the lowest that differ."""
-    file = folder / "conformers.npz"
+    file = folder / "conformers.xyz"
     if not file.is_file():
         guesses = embed_conformers(subject, max(8, 4 * number), seed=seed)
         guesses.sort(key=lambda shape: surface(shape)[0])
@@ -90,19 +90,9 @@ def find_shapes(
         if not found:
             raise SimulationError(f"{subject.name}: no conformer relaxed to a minimum")
         found = sorted(found, key=lambda pair: pair[0])[:number]
-        _save(
-            file, shapes=np.array([s for _, s in found]), energies=np.array([e for e, _ in found])
-        )
-        lines = []
-        for energy, shape in found:
-            lines += [str(subject.n_atoms), f"{subject.name} {energy:.4f} kJ/mol"]
-            lines += [
-                f"{e:2} {x:14.8f} {y:14.8f} {z:14.8f}"
-                for e, (x, y, z) in zip(subject.elements, shape, strict=True)
-            ]
-        write_atomic(folder / "conformers.xyz", "\n".join(lines) + "\n")
-    with np.load(file) as data:
-        return list(data["shapes"]), [float(e) for e in data["energies"]]
+        _write_shapes(file, subject, [s for _, s in found], [e for e, _ in found])
+    shapes, energies = _read_shapes(file, subject)
+    return list(shapes), [float(e) for e in energies]
 
 
 def find_hessian(
@@ -159,7 +149,7 @@ def scan_rotor(
     energy: float, folder: Path, listen: Listener,
 ) -> Scan:  # fmt: skip
     """Turn a bond and relax the rest; `bare` and `shapes` are still the reference's."""
-    file = folder / f"scan-{'-'.join(str(a) for a in rotor.atoms)}.npz"
+    file = folder / f"scan-{'-'.join(str(a) for a in rotor.atoms)}.xyz"
     if not file.is_file():
         label = "-".join(subject.elements[a] for a in rotor.atoms)
         angles = list_angles(rotor, measure_dihedral(shape, rotor.atoms))
@@ -175,10 +165,38 @@ def scan_rotor(
                 continue
             kept.append(there)
             energies.append(value)
-        _save(file, shapes=np.array(kept), energies=np.array(energies))
-    with np.load(file) as data:
-        found, shapes = np.array(data["energies"]), np.array(data["shapes"])
+        _write_shapes(file, subject, kept, energies)
+    shapes, found = _read_shapes(file, subject)
     return Scan(reference=found - found.min(), bare=np.zeros(len(found)), shapes=shapes)
+
+
+def _write_shapes(
+    file: Path, subject: Subject, shapes: list[NDArray[np.float64]], energies: list[float]
+) -> None:
+    """Write shapes as XYZ, the energy in the second line of each."""
+    lines = []
+    for shape, energy in zip(shapes, energies, strict=True):
+        lines += [str(subject.n_atoms), f"{subject.name} {energy:.6f} kJ/mol"]
+        lines += [
+            f"{e:2} {x:14.8f} {y:14.8f} {z:14.8f}"
+            for e, (x, y, z) in zip(subject.elements, shape, strict=True)
+        ]
+    write_atomic(file, "\n".join(lines) + "\n")
+
+
+def _read_shapes(file: Path, subject: Subject) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Read what `_write_shapes` wrote: Å, shape ``(n, n_atoms, 3)``, and kJ/mol, shape ``(n,)``."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    size = subject.n_atoms + 2
+    try:
+        parts = [lines[n : n + size] for n in range(0, len(lines), size)]
+        shapes = [[line.split()[1:4] for line in part[2:]] for part in parts]
+        energies = [part[1].split()[1] for part in parts]
+        return np.array(shapes, dtype=float).reshape(-1, subject.n_atoms, 3), np.array(
+            energies, dtype=float
+        )
+    except (IndexError, ValueError) as error:
+        raise RecipeError(f"{file} is damaged: {error}; delete it to do the step again") from error
 
 
 def _save(file: Path, **arrays: NDArray[Any]) -> None:

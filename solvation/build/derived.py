@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Template", "name_key"]
 
+_CAGED = "derived: no such term, the thirty edges of the cage hold it"
+
 Pair = tuple[int, int]
 Triple = tuple[int, int, int]
 Four = tuple[int, int, int, int]
@@ -62,6 +64,9 @@ class Template:
             positions=positions,
         )
 
+    def _name(self, atoms: tuple[int, ...]) -> tuple[int, ...]:
+        return name_key(tuple(self.subject.classes[i] for i in atoms))
+
     def to_xml(self) -> str:
         """Write OpenMM ForceField XML."""
         from rdkit import Chem
@@ -102,12 +107,20 @@ class Template:
         for triple, (angle, k) in self.angles.items():
             where = _classes(kind, triple)
             lines.append(f'  <Angle {where} angle="{angle:.7f}" k="{k:.6g}" source={source}/>')
+        caged = [self._name(atoms) for atoms in self.subject.cage_angles]
+        for key in dict.fromkeys(caged):
+            where = _classes(kind, key)
+            lines.append(f'  <Angle {where} angle="0" k="0" source={quoteattr(_CAGED)}/>')
         lines += [" </HarmonicAngleForce>", " <PeriodicTorsionForce>"]
         for four, (v1, v2, v3, origin) in self.torsions.items():
             lines.append(_write_proper(_classes(kind, four), (v1, v2, v3), f"derived: {origin}"))
-        for j, k in dict.fromkeys((four[1], four[2]) for four in self.torsions):
+        middles = [name_key(four[1:3]) for four in self.torsions]
+        middles += [self._name(atoms[1:3]) for atoms in self.subject.torsions]
+        generic = dict.fromkeys(middles, "derived: generic rule, zero")
+        edges = [self._name(bond) for bond in sorted(self.subject.cage_bonds)]
+        for (j, k), origin in [*generic.items(), *((e, _CAGED) for e in dict.fromkeys(edges))]:
             where = f'class1="" class2="{kind[j]}" class3="{kind[k]}" class4=""'
-            lines.append(_write_proper(where, (0, 0, 0), "derived: generic rule, zero"))
+            lines.append(_write_proper(where, (0, 0, 0), origin))
         for four, (v2, origin) in self.impropers.items():
             lines.append(
                 f'  <Improper {_classes(kind, four)} periodicity1="2" phase1="{np.pi:.15g}" '

@@ -97,10 +97,12 @@ def make_template(
 ) -> Template:
     """Put bonds and angles of the Hessian beside the other terms, symmetry classes averaged.
 
+    The constants are where `stiffness.fit_constants` starts.
+
     Raises
     ------
     ForceFieldError
-        If a force constant is not positive.
+        If the force constant of a bond is not positive.
     """
     lengths = [float(np.linalg.norm(shape[i] - shape[j])) for i, j in subject.bonds]
     angles = [measure_angle(shape, atoms) for atoms in subject.angles]
@@ -110,10 +112,17 @@ def make_template(
         angle_keys, list(compute_angle_constants(hessian, shape, subject.angles))
     )
     length, angle_mean = average_classes(bond_keys, lengths), average_classes(angle_keys, angles)
-    if min([*stiff.values(), *bend.values()]) <= 0:
-        raise ForceFieldError(
-            f"{subject.name}: a force constant is not positive; try --method b3lyp"
-        )
+    for key, constant in stiff.items():
+        if constant <= 0:
+            names = "-".join(subject.elements[subject.classes.index(c)] for c in key)
+            raise ForceFieldError(
+                f"{subject.name}: a {names} bond of {length[key]:.2f} angstrom has no force "
+                f"constant ({constant:.0f} kJ/mol/angstrom2), the method hardly binds it; "
+                "try --method b3lyp"
+            )
+    # Those of loose angles may come out negative; the fit to the whole Hessian starts above.
+    least = 0.1 * float(np.median(np.abs([*bend.values()]))) if bend else 0.0
+    bend = {key: max(constant, least) for key, constant in bend.items()}
     return Template(
         subject=subject,
         rows=tuple(rows),

@@ -3,8 +3,8 @@
 A force field is a folder with ``card.toml`` (what, whose, licence, units, mixing rule, coverage)
 and XML in OpenMM's format: ``<name>.xml``, or the ``files`` that the card lists, which may lie in
 another force field's folder. A card that ``extends`` another says only what differs. OpenMM runs
-the ``<Script>`` elements of such a file as Python, and any ``<Include>`` may bring more, so files
-with either are refused here.
+the ``<Script>`` elements of such a file as Python, so files with one are refused unless the caller
+allows it; an ``<Include>`` may bring anything from anywhere, so it is refused always.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from typing import Any
 from xml.etree import ElementTree
 from xml.parsers import expat
 
-from solvation.build.ionset import check_ions
+from solvation.build.ionset import check_ions, keep_ions
+from solvation.build.polarization import check_drude
 from solvation.build.template import check_terms
 from solvation.errors import ForceFieldError, MissingParameterError, RecipeError
 from solvation.library import find_forcefield, find_species
@@ -41,14 +42,17 @@ _OPTIONAL = (
     "conversion",
     "octahedral",
     "ions",
+    "polarizability",
     "left_out",
     "failings",
     "validation",
+    "drude",
 )
-_MERGED = ("octahedral", "ions", "left_out", "failings")
+_MERGED = ("octahedral", "ions", "polarizability", "left_out", "failings")
 """Tables of a card that are laid over those of the card it extends, key by key."""
 _MIXINGS = ("geometric", "lorentz-berthelot")
-_FORBIDDEN = ("Script", "InitializationScript", "Include")
+_SCRIPTS = ("Script", "InitializationScript")
+"""Elements that OpenMM runs as Python."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +81,15 @@ class ForceField:
     """XML of species that a recipe brings along, see `supplement`."""
 
 
-def load_forcefield(name: str) -> ForceField:
+def load_forcefield(name: str, *, allow_scripts: bool = False) -> ForceField:
     """Read a force field by name and check that card and XML agree.
+
+    Parameters
+    ----------
+    name
+        Name of its folder.
+    allow_scripts
+        Whether its XML may hold Python, which runs when a System is made.
 
     Raises
     ------
@@ -94,7 +105,7 @@ def load_forcefield(name: str) -> ForceField:
     'geometric'
     """
     folder = find_forcefield(name)
-    card, files, scale_14 = load_card(folder, name=name)
+    card, files, scale_14 = load_card(folder, name=name, allow_scripts=allow_scripts)
     return ForceField(
         name=name,
         title=card["title"],
@@ -109,7 +120,7 @@ def load_forcefield(name: str) -> ForceField:
 
 
 def load_card(
-    folder: Path, *, name: str | None = None
+    folder: Path, *, name: str | None = None, allow_scripts: bool = False
 ) -> tuple[dict[str, Any], tuple[Path, ...], tuple[float, float]]:
     """Read the card of a folder and check that it has the name, if given, and the XML agrees.
 
@@ -125,8 +136,8 @@ def load_card(
         )
     files = _find_files(card, folder)
     scale_14 = (card["scale_14"]["coulomb"], card["scale_14"]["lj"])
-    roots = {file: _read_xml(file) for file in files}
-    _check_xml(roots, scale_14, card["coverage"], card.get("octahedral", {}))
+    roots = {file: _read_xml(file, allow_scripts) for file in files}
+    _check_xml(roots, scale_14, card)
     check_terms(list(roots.values()), ", ".join(map(str, files)))
     return card, files, scale_14
 
@@ -179,6 +190,8 @@ def _read_layers(file: Path, above: tuple[str, ...] = ()) -> dict[str, Any]:
     for key in _MERGED:
         if key in base and key in card:
             merged[key] = {**base[key], **card[key]}
+    if "ions" in merged and "coverage" in card:
+        merged["ions"] = keep_ions(merged["ions"], card["coverage"])
     blocks = {
         block.get("name"): block for block in (*base.get("block", ()), *card.get("block", ()))
     }
@@ -215,6 +228,7 @@ def _read_card(file: Path) -> dict[str, Any]:
     if uncited := [name for name in card["coverage"] if name not in cited]:
         raise ForceFieldError(f"{file}: no [[block]] says where {uncited[0]} comes from; add it")
     check_ions(card, str(file))
+    check_drude(card, str(file))
     return card
 
 
@@ -232,17 +246,23 @@ def _find_files(card: Mapping[str, Any], folder: Path) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def _read_xml(file: Path) -> ElementTree.Element:
+def _read_xml(file: Path, allow_scripts: bool) -> ElementTree.Element:
     """Parse the XML; refuse documents that could run code or expand entities."""
 
     def refuse_doctype(*_: object) -> None:
         raise ForceFieldError(f"{file} has a DOCTYPE, which may define entities; remove it")
 
     def refuse_code(tag: str, _: Mapping[str, str]) -> None:
-        if tag in _FORBIDDEN:
+        place = f"{file} line {scanner.CurrentLineNumber}"
+        if tag == "Include":
             raise ForceFieldError(
-                f"{file} line {scanner.CurrentLineNumber} has <{tag}>, which can run code when "
-                "the file is loaded; remove it"
+                f"{place} has <Include>, which loads another file unseen; list that file in the "
+                "card's files instead"
+            )
+        if tag in _SCRIPTS and not allow_scripts:
+            raise ForceFieldError(
+                f"{place} has <{tag}>, which runs Python code when the file is used; remove it, or "
+                "read it and say --allow-scripts"
             )
 
     scanner = expat.ParserCreate()
@@ -259,17 +279,19 @@ def _read_xml(file: Path) -> ElementTree.Element:
 def _check_xml(
     roots: Mapping[Path, ElementTree.Element],
     scale_14: tuple[float, float],
-    coverage: Iterable[str],
-    octahedral: Mapping[str, str],
+    card: Mapping[str, Any],
 ) -> None:
     files = ", ".join(str(file) for file in roots)
     residues = [
         residue.get("name") for root in roots.values() for residue in root.iterfind("Residues/*")
     ]
-    if differing := sorted(set(residues) ^ set(coverage), key=str):
+    coverage = set(card["coverage"])
+    # Not every species of the files it builds on has polarizabilities.
+    spare = set(residues) - coverage if "drude" in card else set()
+    if differing := sorted(set(residues) - spare ^ coverage, key=str):
         where = "XML but not in the card" if differing[0] in residues else "card but not in the XML"
         raise ForceFieldError(f"{files}: {differing[0]} is in the {where}; make them agree")
-    for name, centre in octahedral.items():
+    for name, centre in card.get("octahedral", {}).items():
         path = f"Residues/Residue[@name='{name}']/Atom[@name='{centre}']"
         if not any(root.find(path) is not None for root in roots.values()):
             raise ForceFieldError(f"{files}: [octahedral] {name} has no atom {centre}; correct it")

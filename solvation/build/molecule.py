@@ -7,12 +7,13 @@ Distance geometry (RDKit ETKDG; Riniker & Landrum, J. Chem. Inf. Model. 2015, 55
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from solvation.build.cage import bound_cages, find_cages, open_cages
 from solvation.errors import PackingError
+from solvation.smiles import read_smiles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,14 +99,6 @@ class Cluster:
     """The cation, then its ligands, with positions around the cation at the origin."""
 
 
-@cache
-def _graph(smiles: str) -> Any:
-    """Make an RDKit molecule with explicit hydrogens."""
-    from rdkit import Chem
-
-    return Chem.AddHs(Chem.MolFromSmiles(smiles))
-
-
 def _describe(mol: Any) -> tuple[tuple[str, ...], tuple[tuple[int, int], ...]]:
     """Elements and bonds of an RDKit molecule."""
     elements = tuple(atom.GetSymbol() for atom in mol.GetAtoms())
@@ -124,19 +117,27 @@ def embed_molecule(species: Species, *, seed: int) -> Molecule:
     from rdkit import Chem, rdBase
     from rdkit.Chem import rdDistGeom
 
-    mol = Chem.Mol(_graph(species.smiles))
+    mol = Chem.Mol(read_smiles(species.smiles))
     elements, bonds = _describe(mol)
-    octahedra = _find_octahedra(mol)
+    octahedra, cages = _find_octahedra(mol), find_cages(mol)
+    if any(2 * len(cage) < len(elements) * (len(elements) - 1) for cage in cages):
+        raise PackingError(
+            f"{species.name}: a cage that carries more than single atoms cannot be placed"
+        )
     if len(elements) == 1:
         positions = np.zeros((1, 3))
     else:
-        parameters: Any = rdDistGeom.EmbedParameters() if octahedra else rdDistGeom.ETKDGv3()
+        special = bool(octahedra or cages)
+        parameters: Any = rdDistGeom.EmbedParameters() if special else rdDistGeom.ETKDGv3()
         parameters.randomSeed = seed
-        if octahedra:
+        if special:
+            mol = open_cages(mol, cages)
             with rdBase.BlockLogs():
                 bounds = rdDistGeom.GetMoleculeBoundsMatrix(mol)
             _bound_octahedra(bounds, octahedra)
+            bound_cages(bounds, cages)
             parameters.SetBoundsMat(bounds)
+            parameters.embedFragmentsSeparately = False  # an open cage is in pieces
         with rdBase.BlockLogs():  # RDKit comments on hypervalent atoms
             failed = rdDistGeom.EmbedMolecule(mol, parameters) < 0
             if failed:
@@ -181,13 +182,16 @@ def _bound_octahedra(bounds: NDArray[np.float64], octahedra: Sequence[tuple[int,
 def pick_donors(species: Species, *, single: bool = False) -> tuple[int, ...]:
     """Atoms through which a molecule binds a cation when it is packed around one.
 
-    Terminal oxygens of anions, ether or other oxygens of solvents, else nitrogen, else halogens,
-    else hydridic hydrogens; with ``single`` only the first of them.
+    Terminal oxygens of anions, ether or other oxygens of solvents, else nitrogen, else hydridic
+    hydrogens, from the end of the SMILES (in a carborane that is the far side from carbon), else
+    halogens; with ``single`` only the first of them.
     """
-    mol = _graph(species.smiles)
+    mol = read_smiles(species.smiles)
     atoms = list(mol.GetAtoms())
-    for element in ("O", "N", "F", "Cl", "H"):
+    for element in ("O", "N", "H", "F", "Cl"):
         found = [atom for atom in atoms if atom.GetSymbol() == element]
+        if element == "H":
+            found = [h for h in found if h.GetNeighbors()[0].GetSymbol() == "B"][::-1]
         if not found:
             continue
         terminal = [atom for atom in found if atom.GetDegree() <= 1]
@@ -226,16 +230,23 @@ def embed_cluster(
 
     distance = SHELLS[cation.name].distance if cation.name in SHELLS else 2.3
     with rdBase.BlockLogs():
-        mol = Chem.RWMol(Chem.MolFromSmiles(cation.smiles))
+        mol = Chem.RWMol(read_smiles(cation.smiles))
         starts, donors, octahedra = [], [], []
+        cages: list[dict[tuple[int, int], float]] = []
         for species, indices in ligands:
             starts.append(mol.GetNumAtoms())
             octahedra += [
                 tuple(starts[-1] + atom for atom in found)
-                for found in _find_octahedra(_graph(species.smiles))
+                for found in _find_octahedra(read_smiles(species.smiles))
+            ]
+            found_cages = find_cages(read_smiles(species.smiles))
+            cages += [
+                {(starts[-1] + i, starts[-1] + j): d for (i, j), d in cage.items()}
+                for cage in found_cages
             ]
             donors += [starts[-1] + index for index in indices]
-            mol = Chem.RWMol(Chem.CombineMols(mol, _graph(species.smiles)))
+            ligand = open_cages(read_smiles(species.smiles), found_cages)
+            mol = Chem.RWMol(Chem.CombineMols(mol, ligand))
         for atom in donors:
             mol.AddBond(atom, 0, Chem.BondType.DATIVE)
         mol.UpdatePropertyCache(strict=False)
@@ -243,12 +254,14 @@ def embed_cluster(
         bounds = rdDistGeom.GetMoleculeBoundsMatrix(mol)
         _bound_complex(bounds, starts=starts, donors=donors, distance=distance)
         _bound_octahedra(bounds, octahedra)
+        bound_cages(bounds, cages)
         DoTriangleSmoothing(bounds)
         parameters: Any = rdDistGeom.EmbedParameters()
         parameters.useRandomCoords = True
         parameters.maxIterations = 50
         parameters.timeout = _PATIENCE
         parameters.ignoreSmoothingFailures = True
+        parameters.embedFragmentsSeparately = False
         parameters.SetBoundsMat(bounds)
         positions, widest = None, _TIGHT
         for attempt in range(_TRIES):
@@ -256,7 +269,7 @@ def embed_cluster(
             if rdDistGeom.EmbedMolecule(mol, parameters) < 0:
                 continue
             shape = np.array(mol.GetConformer().GetPositions(), dtype=float)
-            gap = _measure_gap(shape, starts)
+            gap = _measure_gap(shape, starts, donors)
             if gap > widest:
                 positions, widest = shape - shape[0], gap
             if gap >= _ROOMY:
@@ -266,7 +279,7 @@ def embed_cluster(
         raise PackingError(f"{names} do not fit around {cation.name}; start from random instead")
     molecules = [embed_molecule(cation, seed=seed)]
     for (species, _), start in zip(ligands, starts, strict=True):
-        elements, bonds = _describe(_graph(species.smiles))
+        elements, bonds = _describe(read_smiles(species.smiles))
         molecules.append(
             Molecule(
                 name=species.name,
@@ -278,10 +291,11 @@ def embed_cluster(
     return Cluster(molecules=tuple(molecules))
 
 
-def _measure_gap(shape: NDArray[np.float64], starts: Sequence[int]) -> float:
-    """Smallest distance between atoms of different ligands, in Å."""
-    ligand = np.searchsorted(starts, np.arange(len(shape)), side="right")
-    other = (ligand[:, None] != ligand) & (ligand[:, None] > 0) & (ligand > 0)
+def _measure_gap(shape: NDArray[np.float64], starts: Sequence[int], donors: Sequence[int]) -> float:
+    """Smallest distance between atoms of different bodies that are not bound, in Å."""
+    body = np.searchsorted(starts, np.arange(len(shape)), side="right")
+    other = body[:, None] != body
+    other[0, donors] = other[donors, 0] = False
     gaps = np.linalg.norm(shape[:, None] - shape, axis=-1)[other]
     return float(gaps.min()) if gaps.size else float("inf")
 

@@ -74,13 +74,14 @@ def arrange(
         The arranged shells, and the number of molecules of each species packed on their own.
     """
     left = dict(composition.counts)
-    if start == "random":
-        return [], left
+    neutral = any(species[name].charge == 0 for name in left)
+    if start == "random" or (start == "separated" and not neutral):
+        return [], left  # in a liquid of ions alone nothing separates them
     cations = [
         species[name] for name in left if species[name].charge > 0 and species[name].n_atoms == 1
     ]
     anions = [name for name in left if species[name].charge < 0]
-    solvents = [name for name in left if species[name].charge == 0]
+    solvents = [name for name in left if species[name].charge == 0 and species[name].donors]
     shapes: dict[tuple[str, ...], list[Cluster]] = {}
     clusters: list[Cluster] = []
     for cation in cations:

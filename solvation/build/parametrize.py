@@ -35,6 +35,7 @@ from solvation.build.fitting import (
 )
 from solvation.build.forcecard import write_card
 from solvation.build.seminario import measure_dihedral
+from solvation.build.stiffness import fit_constants
 from solvation.build.subject import Subject, read_subject
 from solvation.build.torsion import (
     Scan,
@@ -156,13 +157,15 @@ def parametrize(
     words, scaling = quantum.METHODS[method]
     template = make_template(
         subject, rows, shapes[0], hessian * scaling, charges.values, torsions, impropers,
-        source=f"modified Seminario on {words}",
+        source=f"Hessian of {words}",
     )  # fmt: skip
     draft = folder / "draft.xml"
+    masses = _list_masses(subject)
+    template = fit_constants(template, shapes[0], hessian * scaling, masses, draft)
     template = settle_lengths(template, shapes[0], draft)
     template, errors = _fit_torsions(template, rotors, scans, known, draft, words)
+    template = fit_constants(template, shapes[0], hessian * scaling, masses, draft)
     template = settle_lengths(template, shapes[0], draft)
-    masses = _list_masses(subject)
     agreement = compare_minimum(template, shapes[0], hessian * scaling, masses, draft)
     draft.unlink()
     flags = _judge(agreement, charges)
@@ -182,7 +185,7 @@ def parametrize(
         )
     write_atomic(output / f"{name}.xml", template.to_xml())
     write_card(output, subject, shapes[0], asked, report)
-    listen(f"done: {output}")
+    listen(f"done: {output.name}")
     return Parametrized(
         folder=output, name=name, agreement=agreement, rrms=charges.rrms, flags=tuple(flags)
     )
@@ -211,8 +214,8 @@ def _check_minimum(subject: Subject, hessian: NDArray[np.float64]) -> None:
 
 
 def _fit_torsions(
-    template: Template, rotors: tuple[Rotor, ...], scans: list[Scan], known: Any, draft: Path,
-    words: str,
+    template: Template, rotors: tuple[Rotor, ...], scans: list[Scan], known: Any,
+    draft: Path, words: str,
 ) -> tuple[Template, tuple[float, ...]]:  # fmt: skip
     """Relax the force field without the torsions along every scan and fit the difference."""
     from dataclasses import replace

@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from solvation.build.molecule import embed_molecule
 from solvation.errors import RecipeError
+from solvation.kernels.icosahedron import find_icosahedra
+from solvation.library import Species
+from solvation.smiles import read_smiles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,7 +24,7 @@ ELEMENTS = ("H", "B", "C", "N", "O", "F", "Al", "Si", "P", "S", "Cl")
 """Elements with a row in the Lennard-Jones table (`analogy`)."""
 
 _MOST_NEIGHBOURS = {"H": 1, "B": 4, "Al": 4, "C": 4}
-"""More neighbours than this make a cage, for which angles and torsions of this kind do not do."""
+"""More neighbours than this only in an icosahedral cage."""
 _VOLUME_PER_VDW = 1.6
 """Packing guess of an ion's molar volume over its van der Waals volume, as for TFSI and BF4."""
 
@@ -63,8 +67,32 @@ class Subject:
         return tuple(tuple(sorted(atoms)) for atoms in found)
 
     @property
+    def cages(self) -> tuple[tuple[int, ...], ...]:
+        """Icosahedral cages; their thirty edges hold them, without angles or torsions."""
+        return find_icosahedra(self.n_atoms, self.bonds)
+
+    @property
+    def cage_bonds(self) -> frozenset[tuple[int, int]]:
+        """Those of `bonds` that are edges of a cage."""
+        cages = [set(cage) for cage in self.cages]
+        return frozenset(bond for bond in self.bonds if any(set(bond) <= cage for cage in cages))
+
+    @property
     def angles(self) -> tuple[tuple[int, int, int], ...]:
-        """Triples ``(i, j, k)`` with j in the middle."""
+        """Triples ``(i, j, k)`` with j in the middle, those inside a cage left out."""
+        left_out = set(self.cage_angles)
+        return tuple(angle for angle in self._every_angle if angle not in left_out)
+
+    @property
+    def cage_angles(self) -> tuple[tuple[int, int, int], ...]:
+        """Angles of which all three atoms are in one cage."""
+        cages = [set(cage) for cage in self.cages]
+        return tuple(
+            angle for angle in self._every_angle if any(set(angle) <= cage for cage in cages)
+        )
+
+    @property
+    def _every_angle(self) -> tuple[tuple[int, int, int], ...]:
         return tuple(
             (a, j, b)
             for j, atoms in enumerate(self.neighbours)
@@ -74,11 +102,12 @@ class Subject:
 
     @property
     def torsions(self) -> tuple[tuple[int, int, int, int], ...]:
-        """Quadruples ``(i, j, k, l)`` along bonds."""
-        around = self.neighbours
+        """Quadruples ``(i, j, k, l)`` along bonds, those about the edge of a cage left out."""
+        around, edges = self.neighbours, self.cage_bonds
         return tuple(
             (i, j, k, m)
             for j, k in self.bonds
+            if (j, k) not in edges
             for i in around[j]
             for m in around[k]
             if i != k and m not in (j, i)
@@ -100,10 +129,10 @@ def read_subject(source: str, *, charge: int, name: str) -> Subject:
     with rdBase.BlockLogs():
         given = _read_file(Path(source)) if source.lower().endswith((".sdf", ".mol")) else None
         smiles = source if given is None else Chem.MolToSmiles(Chem.RemoveHs(given))
-        mol = Chem.MolFromSmiles(smiles)
-    if mol is None or not mol.GetNumAtoms():
-        raise RecipeError(f'"{source}" is neither a SMILES nor an SDF file; check it')
-    mol = Chem.AddHs(mol)
+    try:
+        mol = read_smiles(smiles)
+    except RecipeError as error:
+        raise RecipeError(f'"{source}" is neither a SMILES nor an SDF file; check it') from error
     _check(mol, smiles, charge)
     bonds = tuple((b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in mol.GetBonds())
     rings = frozenset(
@@ -139,7 +168,9 @@ def embed_conformers(subject: Subject, number: int, *, seed: int) -> list[NDArra
     from rdkit.Chem import rdDistGeom
 
     shapes = [] if subject.start is None else [subject.start]
-    mol = Chem.AddHs(Chem.MolFromSmiles(subject.smiles))
+    if subject.cages:
+        return [*shapes, embed_molecule(_make_species(subject), seed=seed).positions]
+    mol = Chem.Mol(read_smiles(subject.smiles))
     parameters: Any = rdDistGeom.ETKDGv3()
     parameters.randomSeed = seed
     parameters.useRandomCoords = True
@@ -158,7 +189,7 @@ def estimate_volume(subject: Subject, positions: NDArray[np.float64]) -> float:
     from rdkit.Chem import AllChem
     from rdkit.Geometry import Point3D
 
-    mol: Any = Chem.AddHs(Chem.MolFromSmiles(subject.smiles))
+    mol: Any = Chem.Mol(read_smiles(subject.smiles))
     conformer = Chem.Conformer(subject.n_atoms)
     for index, place in enumerate(positions):
         conformer.SetAtomPosition(index, Point3D(*(float(x) for x in place)))
@@ -166,6 +197,12 @@ def estimate_volume(subject: Subject, positions: NDArray[np.float64]) -> float:
     compute: Any = AllChem.ComputeMolVolume
     volume = float(compute(mol))
     return float(round(volume * 0.60221 * _VOLUME_PER_VDW))
+
+
+def _make_species(subject: Subject) -> Species:
+    return Species(
+        name=subject.name, title=subject.name, smiles=subject.smiles, charge=subject.charge
+    )
 
 
 def _read_file(path: Path) -> Any:
@@ -198,6 +235,8 @@ def _check(mol: Any, smiles: str, charge: int) -> None:
         )
     if mol.GetNumAtoms() < 2:
         raise RecipeError(f'"{smiles}" is a single atom; its parameters come from experiment')
+    bonds = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in mol.GetBonds()]
+    vertices = {atom for cage in find_icosahedra(mol.GetNumAtoms(), bonds) for atom in cage}
     for atom in mol.GetAtoms():
         element, degree = atom.GetSymbol(), atom.GetDegree()
         if element not in ELEMENTS:
@@ -205,9 +244,10 @@ def _check(mol: Any, smiles: str, charge: int) -> None:
                 f'"{smiles}": {element} has no Lennard-Jones parameters here and metal complexes '
                 f"are not parametrized; the elements are {', '.join(ELEMENTS)}"
             )
-        if degree > _MOST_NEIGHBOURS.get(element, 6):
+        if degree > _MOST_NEIGHBOURS.get(element, 6) and atom.GetIdx() not in vertices:
             raise RecipeError(
-                f'"{smiles}": {element} with {degree} neighbours; cages are not parametrized'
+                f'"{smiles}": {element} with {degree} neighbours; of cages only icosahedra of '
+                "twelve atoms are parametrized"
             )
 
 

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from solvation.build.ionset import choose_ions
+from solvation.build.drude import add_damping, add_drudes, extend_positions, scale_fragments
+from solvation.build.ionset import Induction, choose_induction, choose_ions
+from solvation.build.polarization import read_polarization
 from solvation.build.terms import (
+    add_induction,
     apply_geometric_mixing,
     assign_groups,
     drop_opposite_angles,
     scale_charges,
     set_lennard_jones,
 )
-from solvation.errors import AuditError, MissingParameterError
+from solvation.errors import AuditError, ForceFieldError, MissingParameterError, RecipeError
 from solvation.workspace import write_atomic
 
 if TYPE_CHECKING:
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
     from solvation.library import Species
     from solvation.recipe import Recipe
 
-__all__ = ["Prepared", "isolate_molecule", "make_system", "save_prepared"]
+__all__ = ["Prepared", "finish_system", "isolate_molecule", "make_system", "save_prepared"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -44,7 +47,7 @@ class Prepared:
     """What a simulation starts from."""
 
     system: openmm.System
-    """Forces, masses, constraints, box."""
+    """Forces, masses, constraints, box; its Drude particles follow the atoms."""
     topology: app.Topology
     """Atoms, residues named like the species, bonds, box."""
     positions: NDArray[np.float64]
@@ -106,6 +109,11 @@ def make_system(
         raise MissingParameterError(
             f"force field {forcefield.name}: {str(error).splitlines()[0]}"
         ) from error
+    except Exception as error:  # of a script that the user has allowed
+        raise ForceFieldError(
+            f"force field {forcefield.name}: {type(error).__name__}: {str(error).splitlines()[0]}; "
+            "correct its script"
+        ) from error
     for residue, name in zip(waters, names, strict=True):
         residue.name = name
     octahedral = forcefield.card.get("octahedral", {})
@@ -131,9 +139,8 @@ def make_system(
     ]
     if charge_scale != 1.0:
         scale_charges(system, ionic, charge_scale)
-    if forcefield.mixing == "geometric":
-        apply_geometric_mixing(system)
-    assign_groups(system)
+    induction = choose_induction(forcefield, recipe.model.ions, species, charge_scale=charge_scale)
+    finish_system(system, topology, forcefield, induction)
     return Prepared(
         system=system,
         topology=topology,
@@ -141,6 +148,79 @@ def make_system(
         edge=packed.edge,
         charge_scale=charge_scale,
     )
+
+
+def _list_induction(
+    topology: app.Topology, induction: Induction
+) -> tuple[list[float], list[float]]:
+    """List the strength (kJ/mol nm) and polarizability (nm3) of every atom.
+
+    Raises
+    ------
+    MissingParameterError
+        If an element with that many bonds has no polarizability.
+    """
+    n_bonds = [0] * topology.getNumAtoms()
+    for bond in topology.bonds():
+        for atom in bond:
+            n_bonds[atom.index] += 1
+    strengths, polarizabilities = [], []
+    for residue in topology.residues():
+        water = sorted(atom.element.symbol for atom in residue.atoms()) == ["H", "H", "O"]
+        for atom in residue.atoms():
+            symbol = atom.element.symbol
+            key = f"water_{symbol}" if water else f"{symbol}{n_bonds[atom.index]}"
+            if key not in induction.polarizabilities:
+                raise MissingParameterError(
+                    f"the 12-6-4 ions need a polarizability of {atom.name} in {residue.name} "
+                    f"({symbol} with {n_bonds[atom.index]} bonds), which the card does not have; "
+                    "choose another model.ions"
+                )
+            polarizabilities.append(induction.polarizabilities[key])
+            strengths.append(induction.c4.get(residue.name, 0.0) / induction.water)
+    return strengths, polarizabilities
+
+
+def finish_system(
+    system: openmm.System,
+    topology: app.Topology,
+    forcefield: ForceField,
+    induction: Induction | None = None,
+) -> None:
+    """Mix Lennard-Jones terms by the force field's rule and add its induced dipoles, in place.
+
+    Parameters
+    ----------
+    system
+        As OpenMM made it from the XML, ions and charges set.
+    topology
+        Residues named like the species.
+    forcefield
+        Its card says what to do.
+    induction
+        The r^-4 term of the ions, if they have one.
+
+    Raises
+    ------
+    RecipeError
+        If there would be both an r^-4 term and induced dipoles.
+    """
+    polarization = read_polarization(forcefield)
+    if polarization is not None and induction is not None:
+        raise RecipeError(
+            f"model.ions with an r^-4 term and {forcefield.name} would count induced dipoles "
+            'twice; use ions = "default"'
+        )
+    if polarization is not None:
+        scale_fragments(system, topology, polarization)
+    if forcefield.mixing == "geometric":
+        apply_geometric_mixing(system)
+    if induction is not None:
+        add_induction(system, *_list_induction(topology, induction))
+    if polarization is not None:
+        add_drudes(system, topology, polarization, scale_14=forcefield.scale_14[0])
+        add_damping(system, topology, polarization)
+    assign_groups(system)
 
 
 def isolate_molecule(molecule: Molecule, xml: Path) -> openmm.System:
@@ -186,7 +266,7 @@ def save_prepared(prepared: Prepared, audit: Mapping[str, Any], folder: Path) ->
         openmm.VerletIntegrator(0.001),
         openmm.Platform.getPlatformByName("Reference"),
     )
-    context.setPositions(prepared.positions * unit.angstrom)
+    context.setPositions(extend_positions(prepared.system, prepared.positions) * unit.angstrom)
     state = context.getState(getPositions=True)
     write_atomic(folder / "state.xml", openmm.XmlSerializer.serialize(state))
     write_atomic(folder / "audit.json", json.dumps(audit, indent=1) + "\n")

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "DRUDE_TERMS",
     "TERMS",
+    "add_induction",
     "apply_geometric_mixing",
     "assign_groups",
     "drop_opposite_angles",
@@ -43,6 +45,12 @@ TERMS = (
     "dispersion",
 )
 """Names of the force groups, in the order of their numbers."""
+DRUDE_TERMS = ("fragments", "polarization", "damping")
+"""Those that a polarizable force field adds, numbered after `TERMS`."""
+
+INDUCTION = "induction"
+"""Name of the group after those, in systems with a 12-6-4 set of ions."""
+_GROUPS = (*TERMS, *DRUDE_TERMS, INDUCTION)
 
 _REPULSION_SIGMA = 10.0
 """nm; here the r^-6 half of a Lennard-Jones term vanishes."""
@@ -196,22 +204,73 @@ def drop_opposite_angles(
     system.addForce(made)
 
 
+def add_induction(
+    system: openmm.System, strengths: Sequence[float], polarizabilities: Sequence[float]
+) -> None:
+    r"""Add the r^-4 term of 12-6-4 ions, in place.
+
+    .. math:: U_{ij} = -(k_i \alpha_j + k_j \alpha_i)/r^4, \qquad k = C_4/\alpha_\text{water}
+
+    (P. Li, K. M. Merz, J. Chem. Theory Comput. 2014, 10, 289; 10.1021/ct400751u, from memory). It
+    is cut off like the rest, without a correction for what lies beyond, as where it was fitted.
+
+    Parameters
+    ----------
+    system
+        With a ``NonbondedForce``, whose cutoff and exclusions are taken.
+    strengths
+        k of every atom in kJ/mol nm; zero but for the ions, shape ``(n_atoms,)``.
+    polarizabilities
+        nm3, shape ``(n_atoms,)``.
+    """
+    import openmm
+
+    source = next(f for f in system.getForces() if isinstance(f, openmm.NonbondedForce))
+    force = openmm.CustomNonbondedForce("-(k1*alpha2+k2*alpha1)/r^4")
+    force.setName("Induction")
+    for parameter in ("k", "alpha"):
+        force.addPerParticleParameter(parameter)
+    for row in zip(strengths, polarizabilities, strict=True):
+        force.addParticle(row)
+    for index in range(source.getNumExceptions()):
+        force.addExclusion(*source.getExceptionParameters(index)[:2])
+    force.addInteractionGroup(
+        [index for index, k in enumerate(strengths) if k],
+        [index for index, alpha in enumerate(polarizabilities) if alpha],
+    )
+    force.setNonbondedMethod(
+        openmm.CustomNonbondedForce.CutoffPeriodic
+        if source.usesPeriodicBoundaryConditions()
+        else openmm.CustomNonbondedForce.NoCutoff
+    )
+    force.setCutoffDistance(source.getCutoffDistance())
+    force.setUseLongRangeCorrection(False)
+    system.addForce(force)
+
+
 def assign_groups(system: openmm.System) -> None:
-    """Give every energy term its own force group, in place; the order is `TERMS`."""
+    """Give every energy term its own force group, in place: `TERMS`, `DRUDE_TERMS`, `INDUCTION`."""
     import openmm
 
     groups: list[tuple[type[Any], int]] = [
         (openmm.HarmonicBondForce, 0),
         (openmm.HarmonicAngleForce, 1),
         (openmm.PeriodicTorsionForce, 2),
+        (openmm.DrudeForce, _GROUPS.index("polarization")),
     ]
+    named = {
+        "Dispersion": "dispersion",
+        "Fragments": "fragments",
+        "Damping": "damping",
+        "Induction": INDUCTION,
+    }
     for force in system.getForces():
+        if force.getName() in named:
+            force.setForceGroup(_GROUPS.index(named[force.getName()]))
+            continue
         if isinstance(force, openmm.NonbondedForce):
-            if force.getName() == "Dispersion":
-                force.setForceGroup(TERMS.index("dispersion"))
-            else:
-                force.setForceGroup(TERMS.index("coulomb_repulsion"))
-                force.setReciprocalSpaceForceGroup(TERMS.index("coulomb_reciprocal"))
+            force.setForceGroup(TERMS.index("coulomb_repulsion"))
+            force.setReciprocalSpaceForceGroup(TERMS.index("coulomb_reciprocal"))
             continue
         for kind, group in groups:
             if isinstance(force, kind):
@@ -219,12 +278,14 @@ def assign_groups(system: openmm.System) -> None:
 
 
 def read_energies(context: openmm.Context) -> dict[str, float]:
-    """Energy of every term, kJ/mol."""
+    """Energy of every term that the system has, kJ/mol."""
     from openmm import unit
 
+    present = {force.getForceGroup() for force in context.getSystem().getForces()}
     return {
         name: context.getState(getEnergy=True, groups=1 << group)
         .getPotentialEnergy()
         .value_in_unit(unit.kilojoule_per_mole)
-        for group, name in enumerate(TERMS)
+        for group, name in enumerate(_GROUPS)
+        if name in TERMS or group in present
     }

@@ -166,7 +166,8 @@ def find_impropers(
         if sum(measure_angle(shape, (around[a], atom, around[b])) for a, b in pairs) > _FLAT:
             flat.add(atom)
             carbonyl = rows[atom].label == "CO"
-            impropers[tuple(subject.classes[i] for i in (atom, *around))] = (
+            outer = sorted(subject.classes[i] for i in around)
+            impropers[subject.classes[atom], *outer] = (
                 43.932 if carbonyl else 9.2048,
                 "OPLS improper, " + ("O-C-X-Y" if carbonyl else "Z-CA-X-Y, from memory"),
             )

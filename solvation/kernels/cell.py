@@ -66,11 +66,14 @@ def box_volume(matrix: Floats) -> Floats:
 
 def is_orthorhombic(matrix: Floats) -> bool:
     """Tell whether every cell ``(..., 3, 3)`` is rectangular."""
-    return not bool(np.any(matrix[..., [1, 2, 2], [0, 0, 1]]))
+    off = (matrix[..., 1, 0], matrix[..., 2, 0], matrix[..., 2, 1])
+    return not any(bool(x.any()) for x in off)
 
 
 def perpendicular_widths(matrix: Floats) -> Floats:
     """Return the distances in Å, shape ``(..., 3)``, between opposite faces of the cells."""
+    if is_orthorhombic(matrix):
+        return np.diagonal(matrix, axis1=-2, axis2=-1)
     inverse = _invert(matrix)
     widths: Floats = 1.0 / np.linalg.norm(inverse, axis=-2)
     return widths
@@ -133,6 +136,8 @@ class BondTree:
 
     molecule: Ints
     """Molecule of each atom, shape ``(n_atoms,)``, numbered by lowest atom."""
+    parent: Ints
+    """The atom each was reached from, shape ``(n_atoms,)``; itself if first of its molecule."""
     levels: tuple[tuple[Ints, Ints], ...]
     """Per level: the atoms reached, and the atom each was reached from."""
 
@@ -169,7 +174,9 @@ def walk_bonds(n_atoms: int, bonds: npt.ArrayLike) -> BondTree:
     for level in range(2, int(depth.max(initial=0)) + 1):
         atoms = np.flatnonzero(depth == level).astype(np.int64)
         levels.append((atoms, parent[atoms].astype(np.int64)))
-    return BondTree(molecule=molecule, levels=tuple(levels))
+    came_from = parent[:n_atoms].astype(np.int64)
+    came_from[roots] = roots
+    return BondTree(molecule=molecule, parent=came_from, levels=tuple(levels))
 
 
 def make_whole(positions: Floats, matrix: Floats, tree: BondTree) -> Floats:
@@ -187,19 +194,28 @@ def make_whole(positions: Floats, matrix: Floats, tree: BondTree) -> Floats:
     Notes
     -----
     The first atom of each molecule stays where it is. Molecules that are whole already are
-    returned to the last bit as they came.
+    returned to the last bit as they came; only the others are walked.
     """
     if not tree.levels:
         return positions
-    child = np.concatenate([level[0] for level in tree.levels])
-    parent = np.concatenate([level[1] for level in tree.levels])
-    shift = image_shift(positions[:, child] - positions[:, parent], matrix)
-    if not shift.any():
+    bond = np.take(positions, tree.parent, axis=1)
+    np.subtract(positions, bond, out=bond)
+    np.abs(bond, out=bond)
+    # No component above half the smallest width over sqrt(3): no bond is longer than half of it.
+    longest = perpendicular_widths(matrix).min(axis=-1) / 2.0
+    if not is_orthorhombic(matrix):
+        longest = longest / np.sqrt(3.0)
+    longest = (longest * (1.0 - 1e-5)).astype(bond.dtype)
+    if float(bond.max(initial=0.0)) < longest.min():
         return positions
-    whole = positions.copy()
+    long = bond >= longest[:, None, None]
+    broken = np.zeros(int(tree.molecule.max()) + 1, dtype=np.bool_)
+    broken[tree.molecule[long.any(axis=(0, 2))]] = True
+    whole = positions.astype(np.float64)
     for atoms, parents in tree.levels:
-        bond = whole[:, atoms] - whole[:, parents]
-        whole[:, atoms] += image_shift(bond, matrix)
+        mine = broken[tree.molecule[atoms]]
+        ends = atoms[mine], parents[mine]
+        whole[:, ends[0]] += image_shift(whole[:, ends[0]] - whole[:, ends[1]], matrix)
     return whole
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "largest_error",
     "member_error",
     "poisson_interval",
+    "ratio_error",
     "replica_error",
     "series_error",
     "smoothed_binomial_error",
@@ -122,7 +123,7 @@ def member_error(replicas: Sequence[npt.ArrayLike], *, n_events: int | None = No
        result; a short-lived contact between them does not make it one. Without ``n_events`` it
        is used only where everything came out the same.
     """
-    arrays = [np.asarray(x, dtype=np.float64) for x in replicas]
+    arrays = [np.asarray(x) for x in replicas]
     arrays = [x for x in arrays if x.size]
     if not arrays:
         return float("nan")
@@ -139,6 +140,56 @@ def member_error(replicas: Sequence[npt.ArrayLike], *, n_events: int | None = No
     largest = max(time, members, between)
     if largest > 0.0 and n_events is None:
         return largest
-    _, counts = np.unique(np.concatenate([x.ravel() for x in arrays]), return_counts=True)
+    counts = _count_values(arrays)
     samples = n_members + 2 * (n_events or 0)
     return max(largest, float(smoothed_binomial_error(counts.max() / counts.sum(), samples)))
+
+
+def ratio_error(
+    counted: Sequence[npt.ArrayLike],
+    out_of: Sequence[npt.ArrayLike],
+    *,
+    n_events: int | None = None,
+) -> float:
+    r"""Return the standard error of a ratio of sums over members and frames.
+
+    For a fraction of something whose number itself varies, such as the ligands bound in one way
+    out of all that are bound. The ratio is linearized,
+    :math:`r + (x - r y)/\bar y`, and the error is that of the mean of this (`member_error`).
+
+    Parameters
+    ----------
+    counted, out_of
+        Arrays ``(n_frames, n_members)``, one of each per replica; ``counted`` is part of
+        ``out_of``.
+    n_events
+        As for `member_error`.
+    """
+    x = [np.asarray(a, dtype=np.float64) for a in counted]
+    y = [np.asarray(a, dtype=np.float64) for a in out_of]
+    total = sum(float(a.sum()) for a in y)
+    if not total:
+        return float("nan")
+    ratio = sum(float(a.sum()) for a in x) / total
+    mean = total / sum(a.size for a in y)
+    # Rounded, so that members that all look alike are seen to.
+    parts = [np.round((a - ratio * b) / mean, 9) for a, b in zip(x, y, strict=True)]
+    seen = [float((b.sum(axis=0) > 0).sum()) for b in y]
+    size = sum(a.shape[1] for a in y)
+    error = member_error(parts)
+    if n_events is None:
+        return error
+    # Members that never took part are no samples of it.
+    samples = sum(seen) + 2 * n_events
+    smallest = float(smoothed_binomial_error(max(ratio, 1.0 - ratio), samples))
+    return max(error, smallest) if size else float("nan")
+
+
+def _count_values(arrays: Sequence[npt.NDArray[np.generic]]) -> npt.NDArray[np.int64]:
+    """Count how often each value occurs in all arrays; small whole numbers without sorting."""
+    flat = [x.ravel() for x in arrays]
+    if all(x.dtype.kind in "bui" and x.dtype.itemsize <= 2 and x.min() >= 0 for x in flat):
+        values = range(max(int(x.max()) for x in flat) + 1)
+        return np.array([sum(int(np.count_nonzero(x == v)) for x in flat) for v in values])
+    _, found = np.unique(np.concatenate(flat), return_counts=True)
+    return found

@@ -1,35 +1,25 @@
-"""This work against what others measured or computed, with sources and a verdict in words.
+"""This work against what others measured or computed, with a verdict in words.
 
-A system's ``experiment.toml`` is a list of ``[[value]]`` tables, each one `Reference`. A number
-that is not converged is never said to agree, whatever its value.
+Every comparison says the difference, the combined error of both sides where both are known, the
+difference in units of it (z), and a verdict. A number that is not converged is never said to
+agree, whatever its value; neither is one whose error is so large that it agrees with anything.
 """
 
 from __future__ import annotations
 
-import difflib
 import math
-import re
-import tomllib
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
-from solvation.errors import RecipeError, UnitError
+from solvation.errors import UnitError
+from solvation.experiment import Experiment, Reference, spell_unit
+from solvation.results import Quantity
 from solvation.units import parse_quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
-    from solvation.results import Quantity
-
-__all__ = ["Comparison", "Experiment", "Reference", "compare", "load_experiment"]
-
-Expectation = Literal["value", "dominant", "above", "below", "statement"]
-"""What a source says of a name: its value, that it is the most frequent of its family, a limit,
-or words that no number of ours answers."""
-
-Kind = Literal["experiment", "crystal", "computation", "review"]
-"""How the source knows it."""
+__all__ = ["AGREEMENT", "Comparison", "compare", "find_quantity"]
 
 Tone = Literal["good", "bad", "open", "none"]
 """``good``: agrees. ``bad``: does not. ``open``: cannot be said yet. ``none``: not judged."""
@@ -40,65 +30,8 @@ WARM = 10.0
 AGREEMENT = 2.0
 """Largest difference, in combined standard errors, that is called an agreement."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
-    """One value, limit or statement from a source."""
-
-    name: str
-    """Name in ``summary.json``, e.g. ``"density"``; several joined by ``" + "`` are summed."""
-    expect: Expectation = "value"
-    """What the source says of it."""
-    value: float | None = None
-    """The number or limit, in `unit`; None for ``"dominant"`` and ``"statement"``."""
-    unit: str = "1"
-    """Unit of `value`, `stderr` and `tolerance`; ``"1"`` for fractions and counts."""
-    stderr: float | None = None
-    """One standard error given by the source, in `unit`."""
-    tolerance: float | None = None
-    """Distance, in `unit`, that is still called an agreement where the source gives no error."""
-    temperature: float | None = None
-    """Temperature in K."""
-    kind: Kind = "experiment"
-    """How the source knows it."""
-    judged: bool = True
-    """False for other electrolytes, other models and second-hand numbers: shown, never judged."""
-    conditions: str = ""
-    """What it was measured on, in words."""
-    citation: str
-    """Authors, journal, year."""
-    doi: str = ""
-    """Digital object identifier, e.g. ``"10.1021/acs.jpcc.6b07733"``."""
-    statement: str = ""
-    """What the source says, in words."""
-    note: str = ""
-    """What a reader must know."""
-
-    def __post_init__(self) -> None:
-        for name in ("citation", "name"):
-            if not getattr(self, name) and not (name == "name" and self.expect == "statement"):
-                raise RecipeError(f"{name} is empty; every value needs one")
-        for name, allowed in (("expect", get_args(Expectation)), ("kind", get_args(Kind))):
-            if getattr(self, name) not in allowed:
-                choices = ", ".join(allowed)
-                raise RecipeError(f"{name} = {getattr(self, name)!r}: use one of {choices}")
-        for name in ("value", "stderr", "tolerance"):
-            number = getattr(self, name)
-            if number is not None and (isinstance(number, bool) or not _is_finite(number)):
-                raise RecipeError(f"{name} = {number!r} is not a finite number")
-        if (self.value is None) == (self.expect in ("value", "above", "below")):
-            need = "needs a value" if self.value is None else "takes no value"
-            raise RecipeError(f'{self.name}: expect = "{self.expect}" {need}')
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Experiment:
-    """What is known of one electrolyte."""
-
-    system: str
-    """Name of the shipped system, e.g. ``"mg-tfsi2-dme"``."""
-    values: tuple[Reference, ...] = ()
-    """In the order a reader wants them."""
+BLUNT = 0.5
+"""Combined standard error, relative to the source's value, above which z says nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,43 +44,20 @@ class Comparison:
     """This work's number; None when the run has none."""
     difference: float | None = None
     """This work minus the source, in this work's unit."""
-    z: float | None = None
-    """`difference` in combined standard errors; None unless both errors are known."""
+    sigma: float | None = None
+    """Standard errors of both, combined, in this work's unit; None unless both are known and this
+    work's number is converged."""
     verdict: str
     """In words."""
     tone: Tone
     """Whether the verdict is good news."""
 
-
-def load_experiment(path: Path) -> Experiment:
-    """Read an ``experiment.toml``.
-
-    Raises
-    ------
-    RecipeError
-        If the file cannot be read, or has a key, kind or expectation that is not known.
-    """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise RecipeError(f"cannot read {path}: {error}") from error
-    _refuse_unknown(document, ("system", "value"), f"{path.name}")
-    tables = document.get("value", [])
-    if not isinstance(tables, list):
-        raise RecipeError(f"{path.name}: write [[value]], not [value]")
-    values = []
-    for number, table in enumerate(tables, start=1):
-        place = f"{path.name}, value {number} ({table.get('name', 'no name')})"
-        _refuse_unknown(table, tuple(field.name for field in fields(Reference)), place)
-        if "temperature" in table:
-            table["temperature"] = parse_quantity(table["temperature"], "kelvin", name=place)
-        try:
-            values.append(Reference(**table))
-            if values[-1].unit != "1":
-                parse_quantity(f"1 {_spell(values[-1].unit)}", _spell(values[-1].unit), name="unit")
-        except (RecipeError, UnitError, TypeError) as error:
-            raise RecipeError(f"{place}: {error}") from error
-    return Experiment(system=str(document.get("system", path.parent.name)), values=tuple(values))
+    @property
+    def z(self) -> float | None:
+        """`difference` in units of `sigma`; None where there is none."""
+        if self.difference is None or not self.sigma:
+            return None
+        return self.difference / self.sigma
 
 
 def compare(
@@ -169,98 +79,156 @@ def compare(
 
 
 def _judge(
-    reference: Reference, table: dict[str, Quantity], temperature: float | None
+    reference: Reference, table: Mapping[str, Quantity], temperature: float | None
 ) -> Comparison:
-    def row(quantity: Quantity | None, verdict: str, tone: Tone, **numbers: float) -> Comparison:
+    """Compare one value."""
+    quantity = None if reference.expect == "statement" else find_quantity(reference.name, table)
+
+    def row(
+        verdict: str, tone: Tone, *, difference: float | None = None, sigma: float | None = None
+    ) -> Comparison:
         return Comparison(
-            reference=reference, quantity=quantity, verdict=verdict, tone=tone, **numbers
-        )
+            reference=reference, quantity=quantity, verdict=verdict, tone=tone,
+            difference=difference, sigma=sigma,
+        )  # fmt: skip
 
     if reference.expect == "statement":
-        return row(None, "a statement; not judged", "none")
-    quantity = _find(reference.name, table)
+        return row("a statement; not judged", "none")
     if quantity is None or quantity.value is None or not math.isfinite(quantity.value):
-        return row(quantity, "not comparable: this run has no such number", "open")
-    if None not in (temperature, reference.temperature):
-        apart = abs(float(temperature or 0) - float(reference.temperature or 0))
+        return row("not comparable: this run has no such number", "open")
+    if temperature is not None and reference.temperature is not None:
+        apart = abs(temperature - reference.temperature)
         if apart > WARM:
-            return row(quantity, f"not comparable: {apart:.0f} K apart", "none")
+            return row(f"not comparable: {apart:.0f} K apart", "none")
     if reference.expect == "dominant":
-        return _judge_dominant(row, quantity, table, reference)
+        return row(*_judge_dominant(quantity, table, reference))
     try:
         factor = _convert(reference.unit, quantity.unit)
     except UnitError:
-        words = f"not comparable: {quantity.unit} here, {reference.unit} there"
-        return row(quantity, words, "none")
+        return row(f"not comparable: {quantity.unit} here, {reference.unit} there", "none")
     target = float(reference.value or 0.0) * factor
     difference = quantity.value - target
+    sigma = None
+    if reference.expect == "value" and quantity.status == "ok":
+        sigma = _combine(reference.stderr, quantity.stderr, factor)
     if quantity.status == "not_converged":
-        return row(quantity, "not converged; no verdict", "open", difference=difference)
-    if reference.expect != "value":
-        return _judge_limit(row, quantity, difference, reference)
-    if quantity.status == "bound":
-        return row(quantity, "only a bound is known here", "open", difference=difference)
-    if not reference.judged:
-        return row(quantity, "for orientation; not judged", "none", difference=difference)
-    if reference.stderr is not None and quantity.stderr is not None:
-        z = difference / max(math.hypot(reference.stderr * factor, quantity.stderr), 1e-300)
-        if abs(z) <= AGREEMENT:
-            return row(quantity, f"agrees ({z:+.1f} σ)", "good", difference=difference, z=z)
-        return row(quantity, f"differs by {z:+.1f} σ", "bad", difference=difference, z=z)
-    if reference.tolerance is not None:
-        limit = reference.tolerance * factor
-        good = abs(difference) <= limit
-        verdict = f"agrees within ± {limit:g}" if good else f"differs by more than {limit:g}"
-        return row(quantity, verdict, "good" if good else "bad", difference=difference)
-    return row(quantity, "no verdict: the source gives no error", "none", difference=difference)
+        words: tuple[str, Tone] = ("not converged; no verdict", "open")
+    elif not reference.judged:
+        words = ("for orientation; not judged", "none")
+    elif reference.expect != "value":
+        words = _judge_limit(quantity, difference, reference)
+    elif quantity.status == "bound":
+        words = _judge_bound(quantity, difference, _find_margin(reference, factor))
+    elif sigma is not None:
+        words = _judge_error(difference, sigma, target)
+    elif reference.factor is not None:
+        words = _judge_factor(quantity, target, reference.factor)
+    elif reference.tolerance is not None:
+        words = _judge_tolerance(quantity, difference, reference.tolerance * factor)
+    elif reference.stderr is None:
+        words = ("no verdict: the source gives no error", "none")
+    else:
+        words = ("no verdict: this run gives no error", "open")
+    return row(*words, difference=difference, sigma=sigma)
+
+
+def _combine(theirs: float | None, ours: float | None, factor: float) -> float | None:
+    """Combine the errors of both, if both are known and not zero."""
+    if theirs is None or ours is None:
+        return None
+    return math.hypot(theirs * factor, ours) or None
+
+
+def _judge_error(difference: float, sigma: float, target: float) -> tuple[str, Tone]:
+    """Judge by the errors of both."""
+    z = difference / sigma
+    if abs(z) > AGREEMENT:
+        return f"differs by {z:+.1f} σ", "bad"
+    if target and sigma > BLUNT * abs(target):
+        return f"cannot tell: the errors are {100 * sigma / abs(target):.0f} % of the value", "open"
+    return f"agrees ({z:+.1f} σ)", "good"
+
+
+def _judge_factor(quantity: Quantity, target: float, factor: float) -> tuple[str, Tone]:
+    """Judge by a ratio, where the source gives no error."""
+    value, error = float(quantity.value or 0.0), quantity.stderr or 0.0
+    if target <= 0 or value <= 0:
+        return "no verdict: a ratio needs two positive numbers", "none"
+    if any(abs(value - limit) <= error for limit in (target * factor, target / factor)):
+        return f"open: within its error of a factor of {factor:g}", "open"
+    if target / factor <= value <= target * factor:
+        return f"agrees within a factor of {factor:g}", "good"
+    ratio = value / target
+    words = f"{ratio:.2g} times larger" if ratio > 1 else f"{1 / ratio:.2g} times smaller"
+    return f"differs by more than a factor of {factor:g}: {words}", "bad"
+
+
+def _judge_tolerance(quantity: Quantity, difference: float, limit: float) -> tuple[str, Tone]:
+    """Judge by a distance, where the source gives no error."""
+    if abs(abs(difference) - limit) <= (quantity.stderr or 0.0):
+        return f"open: within its error of ± {limit:g}", "open"
+    if abs(difference) <= limit:
+        return f"agrees within ± {limit:g}", "good"
+    return f"differs by more than {limit:g}", "bad"
+
+
+def _find_margin(reference: Reference, factor: float) -> tuple[float, float]:
+    """Find how far below and above the source a number may lie, in this work's unit."""
+    value = float(reference.value or 0.0) * factor
+    if reference.factor is not None and value > 0:
+        return value * (1 - 1 / reference.factor), value * (reference.factor - 1)
+    if reference.stderr is not None:
+        return (AGREEMENT * reference.stderr * factor,) * 2
+    return ((reference.tolerance or math.inf) * factor,) * 2
+
+
+def _judge_bound(
+    quantity: Quantity, difference: float, margin: tuple[float, float]
+) -> tuple[str, Tone]:
+    """Judge a limit of ours: it can rule a value out, and confirm none."""
+    if quantity.bound == "lower" and difference > margin[1]:
+        return "differs: ours is larger than that", "bad"
+    if quantity.bound == "upper" and -difference > margin[0]:
+        return "differs: ours is smaller than that", "bad"
+    return "only a bound is known here, which allows it", "open"
 
 
 def _judge_dominant(
-    row: Any, quantity: Quantity, table: dict[str, Quantity], reference: Reference
-) -> Comparison:
+    quantity: Quantity, table: Mapping[str, Quantity], reference: Reference
+) -> tuple[str, Tone]:
     """Say whether a shell or species is the most frequent of its family, beyond its error."""
-    family = reference.name.partition(".")[0] + "."
-    rivals = [q for q in table.values() if q.name.startswith(family) and q.name != quantity.name]
+    family, rivals = _list_family(reference.name, table)
     values = [(q.value or 0.0, q.stderr or 0.0, q.name) for q in rivals]
     best, error, name = max(values, default=(0.0, 0.0, ""))
     lead = float(quantity.value or 0.0) - best
     if any(q.status == "not_converged" for q in (quantity, *rivals)):
-        words = "most frequent so far" if lead > 0 else f"{name.removeprefix(family)} leads so far"
-        result: Comparison = row(quantity, f"not converged; {words}", "open")
-    elif not reference.judged:
-        result = row(quantity, "for orientation; not judged", "none")
-    elif abs(lead) <= AGREEMENT * math.hypot(quantity.stderr or 0.0, error):
-        result = row(quantity, f"open: level with {name.removeprefix(family)}", "open")
-    elif lead > 0:
-        result = row(quantity, "expectation met: most frequent", "good")
-    else:
-        words = f"expectation not met: {name.removeprefix(family)} is more frequent"
-        result = row(quantity, words, "bad")
-    return result
+        leader = "most frequent" if lead > 0 else f"{name.removeprefix(family)} leads"
+        return f"not converged; {leader} so far", "open"
+    if not reference.judged:
+        return "for orientation; not judged", "none"
+    if abs(lead) <= AGREEMENT * math.hypot(quantity.stderr or 0.0, error):
+        return f"open: level with {name.removeprefix(family)}", "open"
+    if lead > 0:
+        return "expectation met: most frequent", "good"
+    return f"expectation not met: {name.removeprefix(family)} is more frequent", "bad"
 
 
-def _judge_limit(
-    row: Any, quantity: Quantity, difference: float, reference: Reference
-) -> Comparison:
+def _judge_limit(quantity: Quantity, difference: float, reference: Reference) -> tuple[str, Tone]:
     """Say whether a number lies on the right side of a limit, beyond its error."""
     side = 1.0 if reference.expect == "above" else -1.0
-    helps = quantity.bound is None or (quantity.bound == "lower") == (side > 0)
-    if not reference.judged:
-        result: Comparison = row(
-            quantity, "for orientation; not judged", "none", difference=difference
-        )
-    elif not helps or abs(difference) <= (quantity.stderr or 0.0):
-        result = row(quantity, "open: within the error of the limit", "open", difference=difference)
-    elif side * difference > 0:
-        result = row(quantity, "expectation met", "good", difference=difference)
-    else:
-        result = row(quantity, "expectation not met", "bad", difference=difference)
-    return result
+    met = side * difference > 0
+    if quantity.bound is not None:  # a limit of ours settles only what lies beyond it
+        ours = 1.0 if quantity.bound == "lower" else -1.0
+        if ours * difference <= 0:
+            return "open: only a bound is known here", "open"
+    elif abs(difference) <= (quantity.stderr or 0.0):
+        return "open: within the error of the limit", "open"
+    return ("expectation met", "good") if met else ("expectation not met", "bad")
 
 
-def _find(name: str, table: dict[str, Quantity]) -> Quantity | None:
+def find_quantity(name: str, table: Mapping[str, Quantity]) -> Quantity | None:
     """Find one quantity, or the sum of several; a sum is worth what its worst part is."""
-    parts = [table.get(part.strip()) for part in name.split(" + ")]
+    parts = [_find_one(part.strip(), table) for part in name.split(" + ")]
     found = [part for part in parts if part is not None and part.value is not None]
     if len(found) < len(parts):
         return None
@@ -268,35 +236,41 @@ def _find(name: str, table: dict[str, Quantity]) -> Quantity | None:
         return found[0]
     order = ("ok", "bound", "not_converged", "undefined")
     worst = max(found, key=lambda part: order.index(part.status))
+    known = all(part.stderr is not None for part in found)
     return replace(
         worst,
         name=name,
         value=math.fsum(part.value or 0.0 for part in found),
-        stderr=math.fsum(part.stderr or 0.0 for part in found),
+        stderr=math.fsum(part.stderr or 0.0 for part in found) if known else None,
     )
+
+
+def _find_one(name: str, table: Mapping[str, Quantity]) -> Quantity | None:
+    """Find a quantity; a shell or species that never occurred among others is 0 of the cations."""
+    if name in table:
+        return table[name]
+    family, others = _list_family(name, table)
+    if family not in ("shell.", "species.") or not others:
+        return None
+    late = next((q for q in others if q.status == "not_converged"), others[0])
+    return replace(late, name=name, value=0.0, stderr=0.0, note="never seen in this run")
+
+
+def _list_family(name: str, table: Mapping[str, Quantity]) -> tuple[str, list[Quantity]]:
+    """List the other shells of the same cation, or whatever else shares the first word."""
+    head, _, rest = name.partition(".")
+    family = f"{head}."
+    cation = rest.partition("(")[0] + "(" if head == "shell" else ""
+    start = family + cation
+    if head in ("denticity", "shape"):
+        start = family + rest.rpartition(".")[0] + "."
+    return family, [q for q in table.values() if q.name.startswith(start) and q.name != name]
 
 
 def _convert(source: str, target: str) -> float:
     """Find the factor from one unit to another, e.g. ``"cm2/s"`` to ``"m2/s"``."""
     if source == target:
         return 1.0
-    a, b = (_spell(unit) for unit in (source, target))
+    a, b = (spell_unit(unit) for unit in (source, target))
     factor = parse_quantity(f"1.0 {a}", b, name=source)
     return factor if factor >= 1.0 else 1.0 / parse_quantity(f"1.0 {b}", a, name=target)
-
-
-def _is_finite(number: object) -> bool:
-    return isinstance(number, (int, float)) and math.isfinite(number)
-
-
-def _spell(unit: str) -> str:
-    """Spell a unit so that pint reads it: ``m2/s`` as ``m**2/s``."""
-    return re.sub(r"(?<=[a-zA-Z])(\d)", r"**\1", unit)
-
-
-def _refuse_unknown(table: dict[str, Any], known: tuple[str, ...], place: str) -> None:
-    for key in table:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(known)}"
-            raise RecipeError(f"{place}: key {key!r} is not known; {hint}")

@@ -1,30 +1,28 @@
-"""Every plot of the report, each as one piece of inline SVG.
+"""Plots of the report, each as one piece of inline SVG; the only home of matplotlib.
 
-The only home of matplotlib. Plots are drawn without pyplot (no global state) and in ink that
-follows the page: text and axes take the colour of the text around them, light or dark. One
-panel is one figure, so that the page can set them side by side or, on a phone, one below the
+One panel is one figure, so that the page can set them side by side or, on a phone, one below the
 other, without their letters shrinking.
 """
 
 from __future__ import annotations
 
-import io
-from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from solvation.report.look import INK, MUTED, PALETTE, SIZE, STYLE, clean_plot
+from solvation.report.look import INK, MUTED, PALETTE
+from solvation.report.panel import start_panel, styled, write_panel
 from solvation.report.text import SUPERSCRIPT, write_chemical, write_pair, write_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import xarray as xr
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
 __all__ = [
+    "draw_bars",
     "draw_charge",
     "draw_classes",
     "draw_coordination",
@@ -33,44 +31,14 @@ __all__ = [
     "draw_rdf",
     "draw_residence",
     "draw_series",
+    "write_powers",
 ]
-
-P = ParamSpec("P")
 
 Stage = tuple[str, float, float]
 """Name, start and end (ps) of a stage of a run."""
 
 
-def _styled(draw: Callable[P, str]) -> Callable[P, str]:
-    """Run a drawing function in the report's style, and leave no trace of it."""
-
-    @wraps(draw)
-    def styled(*args: P.args, **kwargs: P.kwargs) -> str:
-        from matplotlib import rc_context
-
-        with rc_context(STYLE):
-            return draw(*args, **kwargs)
-
-    return styled
-
-
-def _start_panel() -> Axes:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=SIZE, layout="constrained").add_subplot()
-
-
-def _write_panel(axes: Axes, key: str, title: str) -> str:
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-
-    figure: Any = axes.figure
-    buffer = io.StringIO()
-    FigureCanvasSVG(figure)
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return clean_plot(buffer.getvalue(), key, title)
-
-
-@_styled
+@styled
 def draw_series(thermo: xr.Dataset, name: str, label: str, stages: Sequence[Stage]) -> str:
     """Draw one logged quantity against time, per replica, the stages shaded.
 
@@ -85,7 +53,7 @@ def draw_series(thermo: xr.Dataset, name: str, label: str, stages: Sequence[Stag
     stages
         ``(stage, begin, end)`` in ps.
     """
-    axes = _start_panel()
+    axes = start_panel()
     values = thermo[name]
     for k, replica in enumerate(values["replica"].to_numpy()):
         x, y = (np.asarray(v.isel(replica=k), dtype=float) for v in (thermo["time"], values))
@@ -97,13 +65,13 @@ def draw_series(thermo: xr.Dataset, name: str, label: str, stages: Sequence[Stag
     axes.set_ylabel(_name_axis(label, values))
     if values.sizes["replica"] > 1:
         axes.legend(loc="best")
-    return _write_panel(axes, name, f"{label} against time, per replica")
+    return write_panel(axes, name, f"{label} against time, per replica")
 
 
-@_styled
+@styled
 def draw_rdf(rdf: xr.Dataset, pair: str) -> str:
     """Draw g(r) and the running coordination number of one pair, the cutoff and its plateau."""
-    axes, data = _start_panel(), rdf.sel(pair=pair)
+    axes, data = start_panel(), rdf.sel(pair=pair)
     r = np.asarray(data["r"], dtype=float)
     g, error = (np.asarray(data[k], dtype=float) for k in ("g", "g_stderr"))
     n, n_error = (np.asarray(data[k], dtype=float) for k in ("running", "running_stderr"))
@@ -132,13 +100,13 @@ def draw_rdf(rdf: xr.Dataset, pair: str) -> str:
         axes.set_title(f"cutoff {cutoff:.2f} Å", loc="right", fontsize=7.8, fontweight="normal")
     else:
         axes.set_title("no first shell", loc="right", fontsize=7.8, fontweight="normal")
-    return _write_panel(axes, f"rdf-{pair}", f"g(r) and running coordination number, {pair}")
+    return write_panel(axes, f"rdf-{pair}", f"g(r) and running coordination number, {pair}")
 
 
-@_styled
+@styled
 def draw_coordination(coordination: xr.Dataset, pairs: Sequence[str], cation: str) -> str:
     """Draw how the coordination numbers of one cation are distributed."""
-    axes = _start_panel()
+    axes = start_panel()
     count = np.asarray(coordination["count"], dtype=float)
     width, top = 0.8 / len(pairs), 1
     for k, pair in enumerate(pairs):
@@ -153,33 +121,33 @@ def draw_coordination(coordination: xr.Dataset, pairs: Sequence[str], cation: st
     axes.set_ylabel(f"fraction of {cation}")
     axes.grid(visible=False, axis="x")
     axes.legend(loc="upper center")
-    return _write_panel(axes, f"coordination-{cation}", f"Coordination numbers of {cation}")
+    return write_panel(axes, f"coordination-{cation}", f"Coordination numbers of {cation}")
 
 
-@_styled
+@styled
 def draw_classes(speciation: xr.Dataset) -> str:
     """Draw free, SSIP, CIP and AGG per cation and per anion, side by side."""
-    axes = _start_panel()
+    axes = start_panel()
     names = [str(c) for c in speciation["class"].to_numpy()]
     x = np.arange(len(names), dtype=float)
     for k, ion in enumerate(("cation", "anion")):
         y, error = (np.asarray(speciation[ion + s], dtype=float) for s in ("", "_stderr"))
-        _draw_bars(axes, x + (k - 0.5) * 0.38, y, error, 0.35, PALETTE[k], f"per {ion}")
+        draw_bars(axes, x + (k - 0.5) * 0.38, y, error, 0.35, PALETTE[k], f"per {ion}")
     axes.set_xticks(x, [{"free": "free"}.get(n, n.upper()) for n in names])
     axes.set_ylim(0, 1)
     axes.set_ylabel("fraction of ions")
     axes.grid(visible=False, axis="x")
     axes.legend(loc="upper right")
-    return _write_panel(axes, "classes", "Speciation per cation and per anion")
+    return write_panel(axes, "classes", "Speciation per cation and per anion")
 
 
-@_styled
+@styled
 def draw_fractions(
     names: Sequence[str], values: NDArray[Any], errors: NDArray[Any], *, key: str, label: str,
     title: str = "", color: int = 2,
 ) -> str:  # fmt: skip
     """Draw fractions as horizontal bars, the first on top."""
-    axes = _start_panel()
+    axes = start_panel()
     y = np.arange(len(names), dtype=float)[::-1]
     axes.barh(y, values, 0.66, color=PALETTE[color])
     axes.errorbar(values, y, xerr=errors, fmt="none", ecolor=INK, elinewidth=0.9)
@@ -194,13 +162,13 @@ def draw_fractions(
     axes.set_xlabel(label)
     axes.set_title(title)
     axes.grid(visible=False, axis="y")
-    return _write_panel(axes, key, title or label)
+    return write_panel(axes, key, title or label)
 
 
-@_styled
+@styled
 def draw_residence(residence: xr.Dataset) -> str:
     """Draw residence times with their 95 % intervals; an arrow where only a bound is known."""
-    axes = _start_panel()
+    axes = start_panel()
     pairs = [str(p) for p in residence["pair"].to_numpy()]
     at = np.arange(len(pairs), dtype=float)[::-1]
     value, low, high = (
@@ -227,32 +195,32 @@ def draw_residence(residence: xr.Dataset) -> str:
     axes.set_yticks(at, [write_pair(p) for p in pairs])
     axes.set_xlabel("residence time (ns)")
     axes.grid(visible=False, axis="y")
-    _write_powers(axes, "x")
-    return _write_panel(axes, "residence", "Residence times with 95 % intervals")
+    write_powers(axes, "x")
+    return write_panel(axes, "residence", "Residence times with 95 % intervals")
 
 
-@_styled
+@styled
 def draw_msd(diffusion: xr.Dataset) -> str:
     """Draw mean-squared displacements, log-log, with a slope-1 guide and the fit window."""
     curves = {str(s): diffusion.sel(species=s) for s in diffusion["species"].to_numpy()}
-    axes = _start_panel()
+    axes = start_panel()
     lag = np.asarray(diffusion["lag"], dtype=float)
     _draw_curves(axes, lag, {n: (c["msd"], c["msd_stderr"]) for n, c in curves.items()})
     low, high = (np.asarray(diffusion[k], dtype=float) for k in ("window_low", "window_high"))
     if np.any(np.isfinite(low) & np.isfinite(high)):
         axes.axvspan(np.nanmin(low), np.nanmax(high), color=MUTED, alpha=0.12, lw=0)
     axes.set_ylabel(_name_axis("MSD", diffusion["msd"]))
-    return _write_panel(axes, "msd", "Mean-squared displacement of each species")
+    return write_panel(axes, "msd", "Mean-squared displacement of each species")
 
 
-@_styled
+@styled
 def draw_charge(conductivity: xr.Dataset) -> str:
     """Draw the mean-squared displacement of charge, log-log, with a slope-1 guide."""
-    axes = _start_panel()
+    axes = start_panel()
     curve = (conductivity["collective"], conductivity["collective_stderr"])
     _draw_curves(axes, np.asarray(conductivity["lag"], dtype=float), {"all ions": curve})
     axes.set_ylabel(_name_axis("charge MSD", conductivity["collective"]))
-    return _write_panel(axes, "charge", "Mean-squared displacement of charge")
+    return write_panel(axes, "charge", "Mean-squared displacement of charge")
 
 
 def _shade_stages(axes: Axes, stages: Sequence[Stage]) -> None:
@@ -302,14 +270,15 @@ def _draw_curves(
         axes.plot(x[part], guide, color=MUTED, lw=1, ls=(0, (4, 3)), label="slope 1")
         axes.legend(loc="upper left")
     axes.set_xlabel("lag (ps)")
-    _write_powers(axes, "x")
-    _write_powers(axes, "y")
+    write_powers(axes, "x")
+    write_powers(axes, "y")
 
 
-def _draw_bars(
+def draw_bars(
     axes: Axes, x: NDArray[Any], y: NDArray[Any], error: NDArray[Any], width: float, color: str,
     label: str,
 ) -> None:  # fmt: skip
+    """Draw bars with their errors."""
     axes.bar(x, y, width, color=color, label=label)
     axes.errorbar(x, y, yerr=error, fmt="none", ecolor=INK, elinewidth=0.9)
 
@@ -328,7 +297,7 @@ def _thin(x: NDArray[Any], y: NDArray[Any], most: int = 600) -> tuple[NDArray[An
     return x[:size].reshape(-1, block).mean(1), y[:size].reshape(-1, block).mean(1)
 
 
-def _write_powers(axes: Axes, which: str) -> None:
+def write_powers(axes: Axes, which: str) -> None:
     """Label a logarithmic axis 0.1, 1, 10, 100, 10³ without mathtext."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 

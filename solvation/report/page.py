@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from solvation.errors import WorkspaceError
-from solvation.report import figures, overview, table, view
+from solvation.report import figures, overview, structure, table, view
 from solvation.report.answer import find_cations, write_answer, write_convergence
 from solvation.report.compare import compare
 from solvation.report.text import write_counts
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    from solvation.report.compare import Experiment
+    from solvation.experiment import Experiment
     from solvation.results import Quantity
 
 __all__ = ["SECTIONS", "render_report", "write_report"]
@@ -31,9 +31,15 @@ SECTIONS = {
     "convergence": "Convergence",
     "rdf": "Radial distribution",
     "coordination": "Coordination",
+    "denticity": "Denticity and chelation",
+    "geometry": "Geometry",
+    "conformations": "Conformations",
     "speciation": "Speciation",
+    "clusters": "Clusters",
     "shells": "Shells",
     "residence": "Residence times",
+    "exchange": "Exchange",
+    "agreement": "Do the starts agree?",
     "diffusion": "Diffusion",
     "conductivity": "Conductivity",
     "comparison": "This work vs experiment",
@@ -157,8 +163,20 @@ def render_report(
         coordination=[
             table.make_row(q, notes["coordination"])
             for q in quantities
-            if q.name.startswith(("coordination.", "denticity."))
+            if q.name.startswith(("coordination.", "distance.", "bite."))
         ],
+        denticity=_pick(quantities, ("denticity.", "bridging."), notes["denticity"]),
+        bindings=structure.list_bindings(tree),
+        shapes=structure.list_shapes(tree),
+        geometry=_pick(quantities, ("shape.",), notes["geometry"]),
+        conformations=_pick(quantities, ("conformation.",), notes["conformations"]),
+        speciation=_pick(
+            quantities, ("speciation.", "uncoordinated.", "species."), notes["speciation"]
+        ),
+        clusters=_pick(quantities, ("percolation",), notes["clusters"]),
+        motifs=structure.list_motifs(tree, known, notes["shells"]),
+        exchange=_pick(quantities, ("exchange.",), notes["exchange"]),
+        agreement=structure.list_agreement(tree),
         shells=table.list_shells(tree, known, notes["shells"]),
         residence=table.list_residence(tree, known, notes["residence"]),
         diffusion=table.list_diffusion(tree, known, notes["diffusion"]),
@@ -178,6 +196,13 @@ def render_report(
     )
 
 
+def _pick(
+    quantities: Sequence[Quantity], heads: tuple[str, ...], notes: table.Notes
+) -> list[dict[str, Any]]:
+    """Make a row of every quantity whose name starts so."""
+    return [table.make_row(q, notes) for q in quantities if q.name.startswith(heads)]
+
+
 def _make_box(tree: xr.DataTree) -> dict[str, Any] | None:
     if "structure" not in tree.children:
         return None
@@ -187,8 +212,9 @@ def _make_box(tree: xr.DataTree) -> dict[str, Any] | None:
 
 def _draw_plots(tree: xr.DataTree, cations: Sequence[str]) -> dict[str, list[str]]:
     """Draw the plots of every node that the tree has, by section."""
-    plots: dict[str, list[str]] = {name: [] for name in (*SECTIONS, "rdf-more")}
     nodes = {name: node.to_dataset() for name, node in tree.children.items()}
+    plots: dict[str, list[str]] = {name: [] for name in (*SECTIONS, "rdf-more")}
+    plots.update(structure.draw_structure(nodes))
     if "thermo" in nodes:
         stages = _read_stages(nodes["thermo"])
         for name, label in (

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    from solvation.report.compare import Comparison, Reference
+    from solvation.experiment import Reference
+    from solvation.report.compare import Comparison
     from solvation.results import Quantity
 
 __all__ = [
@@ -174,9 +175,13 @@ def list_residence(
     data = tree["residence"].to_dataset()
     rows = []
     for pair in data["pair"].to_numpy().astype(str):
-        one = {name: float(data[name].sel(pair=pair)) for name in data.data_vars}
+        one = {
+            name: float(data[name].sel(pair=pair)) for name in data.data_vars
+            if data[name].dims == ("pair",)
+        }  # fmt: skip
+        half = one.get("kaplan_meier_time", float("nan"))
         low, high = one["low"], one["high"]
-        interval = f"{low:.2g} – {high:.2g}" if np.isfinite(low + high) else ""
+        interval = f"{low:.3g} – {high:.3g}" if np.isfinite(low + high) else ""
         rows.append(
             {
                 "pair": write_pair(pair),
@@ -184,6 +189,7 @@ def list_residence(
                 "interval": interval,
                 "events": f"{one['n_events']:.0f}",
                 "exposure": f"{one['exposure']:.3g}",
+                "kaplan_meier": f"{half:.3g}" if np.isfinite(half) else "",
                 "survival": f"{one['survival']:.2f}" if np.isfinite(one["survival"]) else "—",
             }
         )
@@ -240,6 +246,7 @@ def list_comparison(
                 "source": source,
                 "cited": cited.index((source.citation, source.doi)) + 1,
                 "difference": _write_difference(row),
+                "z": _write_z(row),
                 "verdict": row.verdict,
                 "tone": row.tone,
             }
@@ -248,11 +255,24 @@ def list_comparison(
 
 
 def _write_difference(row: Comparison) -> str:
-    """Write this work minus the source, in percent of the source."""
+    """Write this work minus the source, with its unit and in percent of the source."""
     if row.difference is None or row.quantity is None or row.reference.expect != "value":
         return ""
     theirs = float(row.quantity.value or 0.0) - row.difference
+    unit = write_unit(row.quantity.unit)
+    sign = "+" if row.difference >= 0 else ""
+    body = f"{sign}{write_number(float(f'{row.difference:.2g}'))} {unit}".strip()
     if not theirs:
-        return ""
+        return body
     percent = 100 * row.difference / abs(theirs)
-    return f"{percent:+.{0 if abs(percent) >= 10 else 1}f} %".replace("-", "−")
+    share = f"{percent:+.{0 if abs(percent) >= 10 else 1}f} %".replace("-", "−")
+    return f"{body} ({share})"
+
+
+def _write_z(row: Comparison) -> str:
+    """Write the difference in combined standard errors, and what they are."""
+    if row.z is None or row.sigma is None or row.quantity is None:
+        return ""
+    unit = write_unit(row.quantity.unit)
+    sigma = f"{write_number(float(f'{row.sigma:.2g}'))} {unit}".strip()
+    return f"z = {row.z:+.1f}, σ = {sigma} of both".replace("-", "−")

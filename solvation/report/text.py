@@ -6,6 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from solvation.results import Quantity, Status
 
 __all__ = [
@@ -17,6 +19,7 @@ __all__ = [
     "write_counts",
     "write_duration",
     "write_formula",
+    "write_motif",
     "write_number",
     "write_pair",
     "write_quantity",
@@ -46,6 +49,8 @@ def write_unit(unit: str) -> str:
     """
     if unit in ("1", "-", ""):
         return ""
+    if unit == "degree":
+        return "°"
     return re.sub(
         r"(?<=[a-zA-ZÅ])\^?(-?\d)(?![a-zA-Z])", lambda m: m[1].translate(SUPERSCRIPT), unit
     )
@@ -67,6 +72,18 @@ def write_chemical(name: str) -> str:
     body = re.sub(r"(?<=\))\d+", lambda m: m[0].translate(SUBSCRIPT), body)
     body = re.sub(r"^(\[?[A-Z][a-z]?)(\d+)", lambda m: m[1] + m[2].translate(SUBSCRIPT), body)
     return body + ("]" + charge.translate(SUPERSCRIPT) if "]" in name else "")
+
+
+def write_motif(name: str) -> str:
+    """Write a shell with its denticities.
+
+    Examples
+    --------
+    >>> write_motif("Mg(DME)2(TFSI)1 [2+2 | 2]")
+    'Mg(DME)₂(TFSI) [2+2 | 2]'
+    """
+    shell, _, denticity = name.partition(" [")
+    return write_chemical(shell) + (f" [{denticity}" if denticity else "")
 
 
 def write_formula(formula: str, charge: str = "") -> str:
@@ -162,6 +179,41 @@ CONDUCTIVITY_WORDS = {
 }
 
 
+def _label_denticity(rest: str) -> str:
+    pair, _, count = rest.rpartition(".")
+    return f"{write_pair(pair)} bound through {count} atom{'s' * (count != '1')}"
+
+
+def _label_exchange(rest: str) -> str:
+    pair, _, mechanism = rest.rpartition(".")
+    return f"{write_pair(pair)} departures, {mechanism}"
+
+
+def _label_shape(rest: str) -> str:
+    cation, _, label = rest.partition(".")
+    return f"{cation} closest to {label}" if label != "other" else f"{cation} of no listed shape"
+
+
+def _label_conformation(rest: str) -> str:
+    species, binding, name = rest.split(".")
+    return f"{species} units {binding}, {name}"
+
+
+STRUCTURE_LABELS: dict[str, Callable[[str], str]] = {
+    "denticity": _label_denticity,
+    "exchange": _label_exchange,
+    "shape": _label_shape,
+    "conformation": _label_conformation,
+    "distance": lambda rest: f"{write_pair(rest)} distance",
+    "bite": lambda rest: f"Bite angle of {rest.partition('-')[2]} on {rest.partition('-')[0]}",
+    "bridging": lambda rest: f"Bound {rest} that bind two cations",
+    "uncoordinated": lambda rest: f"{rest} without a cation",
+    "percolation": lambda _rest: "Frames with a cluster that spans the box",
+    "motif": lambda rest: f"Shell {write_motif(rest)}",
+}
+"""How names of structural quantities are put in words, by their head."""
+
+
 def label_quantity(name: str) -> str:
     """Say what a name of ``summary.json`` means, in a few words.
 
@@ -171,6 +223,8 @@ def label_quantity(name: str) -> str:
     'Mg–O(DME), first peak'
     """
     head, _, rest = name.partition(".")
+    if head in STRUCTURE_LABELS:
+        return STRUCTURE_LABELS[head](rest)
     if " + " in name:
         return " + ".join(label_quantity(part) for part in name.split(" + "))
     if head == "rdf":
@@ -183,9 +237,6 @@ def label_quantity(name: str) -> str:
     if head == "speciation":
         ion, _, kind = rest.partition(".")
         return f"{ion.capitalize()}s, {CLASS_WORDS.get(kind, kind)}"
-    if head == "denticity":
-        pair, _, count = rest.rpartition(".")
-        return f"{write_pair(pair)} bound through {count} atom{'s' * (count != '1')}"
     if head == "diffusion" and rest.endswith(".corrected"):
         return f"Diffusion of {rest.removesuffix('.corrected')}, size-corrected"
     if head == "conductivity":
@@ -194,7 +245,8 @@ def label_quantity(name: str) -> str:
         "concentration": f"Concentration of {write_chemical(rest)}",
         "species": f"Cations in {write_chemical(rest)}",
         "shell": f"Shell {write_chemical(rest)}",
-        "residence": f"Residence time, {write_pair(rest)}",
+        "residence": f"Residence time, {write_pair(rest.removesuffix('.kaplan_meier'))}"
+        + (", Kaplan–Meier" if rest.endswith(".kaplan_meier") else ""),
         "diffusion": f"Diffusion of {rest}",
         "onsager": f"Onsager coefficient {rest}",
         "transference": f"Transference number, {rest}",

@@ -16,6 +16,7 @@ import numpy as np
 from solvation.errors import WorkspaceError
 from solvation.kernels.stationarity import judge_stationarity
 from solvation.log import read_log
+from solvation.simulate.drude import list_pairs, relax_drudes, set_velocities
 from solvation.simulate.engine import (
     Progress,
     describe_platform,
@@ -161,12 +162,19 @@ def _start(context: openmm.Context, state: str, stage: Stage, replica: Replica, 
     packed = openmm.XmlSerializer.deserialize(state)
     context.setPeriodicBoxVectors(*packed.getPeriodicBoxVectors())
     context.setPositions(packed.getPositions(asNumpy=True))
+    pairs = list_pairs(context.getSystem())
+    if pairs is not None:
+        relax_drudes(context, pairs)
     openmm.LocalEnergyMinimizer.minimize(
         context,
         _MINIMISE_TOLERANCE * unit.kilojoule_per_mole / unit.nanometer,
         _MINIMISE_ITERATIONS,
     )
-    context.setVelocitiesToTemperature(stage.temperature[0] * unit.kelvin, replica.seed % 2**30 + 1)
+    seed = replica.seed % 2**30 + 1
+    if pairs is None:
+        context.setVelocitiesToTemperature(stage.temperature[0] * unit.kelvin, seed)
+    else:
+        set_velocities(context, pairs, stage.temperature[0], seed=seed)
     _LOG.info("%s: relaxed, heating for %g ps", replica.name, stage.n_intervals * plan.interval)
 
 

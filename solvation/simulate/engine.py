@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from solvation.errors import RecipeError, SimulationError, WorkspaceError
+from solvation.simulate.drude import list_pairs, make_drude_integrator
 from solvation.workspace import write_atomic
 
 if TYPE_CHECKING:
@@ -116,10 +117,15 @@ def make_context(
         barostat = openmm.MonteCarloBarostat(plan.pressure * unit.bar, temperature, 25)
         barostat.setRandomNumberSeed(seed % 2**30 + 1)
         clone.addForce(barostat)
-    integrator = openmm.LangevinMiddleIntegrator(
-        temperature, plan.friction / unit.picosecond, plan.timestep * unit.picosecond
-    )
-    integrator.setRandomNumberSeed(seed % 2**30 + 1)
+    if list_pairs(system) is None:
+        integrator = openmm.LangevinMiddleIntegrator(
+            temperature, plan.friction / unit.picosecond, plan.timestep * unit.picosecond
+        )
+        integrator.setRandomNumberSeed(seed % 2**30 + 1)
+    else:
+        integrator = make_drude_integrator(
+            stage.temperature[0], plan.friction, plan.timestep, seed=seed % 2**30 + 1
+        )
     chosen = choose_platform(platform)
     properties = {"Precision": "mixed"} if chosen.getName() in ("CUDA", "HIP", "OpenCL") else {}
     try:

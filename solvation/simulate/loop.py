@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from solvation.errors import SimulationError
 from solvation.kernels.stationarity import judge_stationarity
-from solvation.log import LOG_HEADER, read_log
+from solvation.log import DRUDE_HEADER, LOG_HEADER, read_log
+from solvation.simulate.drude import list_pairs, measure_temperatures
 from solvation.simulate.engine import Progress, save_snapshot
 from solvation.simulate.files import cut_file, writing
 
@@ -77,7 +78,9 @@ class StageRun:
             for i in range(system.getNumParticles())
         ]
         self.mass = sum(masses)
-        self.freedom = 3 * sum(mass > 0 for mass in masses) - system.getNumConstraints()
+        self.pairs = list_pairs(system)
+        self.constraints = system.getNumConstraints()
+        self.freedom = 3 * sum(mass > 0 for mass in masses) - self.constraints
         self.speed = 0.0
         self.clock = 0.0
         self.writer: app.XTCFile | None = None
@@ -150,6 +153,15 @@ class StageRun:
         volume = state.getPeriodicBoxVolume().value_in_unit(unit.angstrom**3)
         temperature = 2 * kinetic / (self.freedom * unit.MOLAR_GAS_CONSTANT_R.value_in_unit(
             unit.kilojoule_per_mole / unit.kelvin))  # fmt: skip
+        drudes = ""
+        if self.pairs is not None:
+            velocities = self.context.getState(getVelocities=True).getVelocities(asNumpy=True)
+            temperature, cold = measure_temperatures(
+                velocities.value_in_unit(unit.nanometer / unit.picosecond),
+                self.pairs,
+                self.constraints,
+            )
+            drudes = f",{cold:.4f}"
         if not math.isfinite(potential) or temperature > 10 * max(self.stage.temperature):
             raise SimulationError(
                 self._blew_up(
@@ -165,11 +177,12 @@ class StageRun:
         step = interval * self.plan.steps_per_interval
         row = (
             f"{self.stage.name},{step},{elapsed:.4f},{potential:.6f},{kinetic:.6f},"
-            f"{temperature:.4f},{volume:.4f},{density:.6f},{speed:.3f}\n"
+            f"{temperature:.4f},{volume:.4f},{density:.6f},{speed:.3f}{drudes}\n"
         )
+        header = DRUDE_HEADER if drudes else LOG_HEADER
         new = not self.files.log.exists() or self.files.log.stat().st_size == 0
         with writing(self.files.log), self.files.log.open("a", encoding="utf-8") as stream:
-            stream.write(LOG_HEADER + row if new else row)
+            stream.write(header + row if new else row)
         if self.progress is not None:
             self.progress(self._tick(interval, temperature, density))
 
@@ -207,9 +220,8 @@ class StageRun:
                     interval=self.plan.steps_per_interval,
                     append=path.exists(),
                 )
-            self.writer.writeModel(
-                state.getPositions(asNumpy=True), periodicBoxVectors=state.getPeriodicBoxVectors()
-            )
+            atoms = state.getPositions(asNumpy=True)[: self.topology.getNumAtoms()]
+            self.writer.writeModel(atoms, periodicBoxVectors=state.getPeriodicBoxVectors())
 
     def _save(self, at: Progress) -> Progress:
         """Flush the files, then write the snapshot that vouches for them."""

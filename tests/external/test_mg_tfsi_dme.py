@@ -5,6 +5,7 @@ The trajectory is from molmd/mdproptools; the values were computed independently
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +21,13 @@ from solvation.analyze.scene import open_scene
 from solvation.analyze.shell import count_shells
 from solvation.analyze.speciation import find_pairing, measure_speciation
 from solvation.analyze.stage import analyze_scene
+
+DEPENDENT = (
+    "coordination.", "denticity.", "bridging.", "shape.", "speciation.", "species.", "shell.",
+    "motif.", "uncoordinated.", "percolation", "conformation.DME.hanging.",
+    "conformation.DME.chelating.", "exchange.",
+)  # fmt: skip
+"""Names of numbers that depend on exchanges."""
 
 PAIRS = [("Mg", "DME.O"), ("Mg", "TFSI.O"), ("Mg", "TFSI.N")]
 
@@ -178,7 +186,7 @@ def test_what_cannot_be_known_is_said(automatic):
     low, high = (float(x) for x in tfsi.note.split("interval ")[1].split(" ns")[0].split(" to "))
     assert low < 44.0 < high
     for name, quantity in found.items():
-        if name.startswith(("coordination.", "speciation.", "species.", "shell.")):
+        if name.startswith(DEPENDENT):
             assert quantity.status == "not_converged", name
             assert quantity.stderr > 0.0, name
     assert found["diffusion.DME"].status == "ok"
@@ -193,3 +201,48 @@ def test_conductivity_includes_the_square_of_the_charge(automatic):
     volume = 49.182349**3 * 1e-30
     sigma = 1.602176634e-19**2 * charge2 / (volume * 1.380649e-23 * 298.15) * 10.0
     assert found["conductivity.nernst_einstein"].value == pytest.approx(sigma, rel=1e-4)
+
+
+def test_lengths_denticities_and_shapes(automatic):
+    tree, found = automatic
+    assert found["distance.Mg-DME.O"].value == pytest.approx(1.969, abs=0.005)
+    assert found["distance.Mg-TFSI.O"].value == pytest.approx(2.057, abs=0.005)
+    # Two oxygens per chelating DME, one per hanging one, make the coordination number.
+    two, one = (found[f"denticity.Mg-DME.{n}"].value for n in (2, 1))
+    per_mg = float(tree["denticity"]["ligands"].sel(pair="Mg-DME"))
+    assert two + one == pytest.approx(1.0)
+    assert per_mg * (2.0 * two + one) == pytest.approx(4.324, abs=0.005)
+    assert found["shape.Mg.OC-6"].value > 0.99
+    assert found["conformation.DME.chelating.tgt"].value > 0.95
+    for head in ("shape.Mg.", "motif.", "denticity.Mg-TFSI.", "exchange.Mg-TFSI."):
+        total = sum(q.value for n, q in found.items() if n.startswith(head))
+        assert total == pytest.approx(1.0, abs=0.01), head
+
+
+def test_anions_as_raman_sees_them(automatic):
+    _, found = automatic
+    parts = (found[f"speciation.anion.{c}"].value for c in ("free", "ssip"))
+    assert found["uncoordinated.TFSI"].value == pytest.approx(sum(parts))
+
+
+def test_survival_and_exchange(automatic):
+    tree, found = automatic
+    residence = tree["residence"].sel(pair="Mg-DME")
+    for curve in ("kaplan_meier", "continuous", "intermittent"):
+        np.testing.assert_allclose(residence[curve].values, 1.0)
+    assert int(tree["exchange"]["departures"].sel(pair="Mg-TFSI")) == 5
+    assert int(tree["exchange"]["departures"].sel(pair="Mg-DME")) == 0
+    assert "residence.Mg-DME.kaplan_meier" not in found
+
+
+def test_specimens_carry_the_charge_of_their_ions(automatic, tmp_path):
+    from solvation.analyze.specimen import write_specimens
+
+    tree, _ = automatic
+    files = write_specimens(tmp_path, tree["shells"].to_dataset())
+    index = json.loads(files[-1].read_text())
+    charges = {row["motif"].partition(" ")[0]: row["charge"] for row in index}
+    assert charges["Mg(DME)3"] == 2
+    assert charges["Mg(DME)2(TFSI)2"] == 0
+    assert len({row["graph"] for row in index}) == len(index)
+    assert sum(row["fraction"] for row in index) == pytest.approx(1.0)

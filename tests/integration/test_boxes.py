@@ -9,11 +9,14 @@ from openmm import unit
 
 from solvation.build.audit import audit_system
 from solvation.build.composition import compose
+from solvation.build.drude import extend_positions
 from solvation.build.forcefield import load_forcefield
 from solvation.build.packing import pack_box
 from solvation.build.system import Prepared, make_system
 from solvation.library import find_species
+from solvation.polarizable import is_polarizable
 from solvation.recipe import Recipe, parse_recipe
+from solvation.simulate.drude import list_pairs, make_drude_integrator, set_velocities
 
 BOXES = [
     ("opls-clp", "Mg", "TFSI", "EC", "separated"),
@@ -26,6 +29,15 @@ BOXES = [
     ("opls-clp", "Li", "PF6", "EC", "contact"),
     ("opls-clp", "Mg", "PF6", "DME", "separated"),
     ("opls-clp", "K", "BF4", "G3", "random"),
+    ("opls-clp", "Ca", "BH4", "THF", "contact"),
+    ("opls-clp", "Mg", "AlCl4", "DME", "contact"),
+    ("opls-clp", "Mg", "BHFIP4", "DME", "contact"),
+    ("opls-clp", "Mg", "ALHFIP4", "G2", "separated"),
+    ("opls-clp", "Mg", "BBu2Ph2", "THF", "contact"),
+    ("opls-clp", "Mg", "FPB", "G2", "contact"),
+    ("opls-clp", "Mg", "CB11H12", "G3", "separated"),
+    ("opls2020-clp", "Ca", "CB11H12", "THF", "contact"),
+    ("opls-clp", "Mg", "FCB11H11", "G3", "contact"),
     ("opls2020-clp", "Ca", "PF6", "G2", "contact"),
     ("opls2020-clp", "Mg", "TFSI", "G4", "separated"),
     ("opls-clp", "Bu4N", "TFSI", "MeTHF", "random"),
@@ -42,6 +54,12 @@ BOXES = [
     ("opls-clp", "Mg", "Cl", "water", "separated"),
     ("opls2020-clp", "Mg", "TFSI", "MeTHF", "separated"),
     ("opls2020-clp", "EMIM", "BF4", "M4", "random"),
+    ("clpol-drude", "Mg", "TFSI", "DME", "separated"),
+    ("clpol-drude", "Ca", "TFSI", "G2", "contact"),
+    ("clpol-drude", "Mg", "OTf", "G3", "contact"),
+    ("clpol-drude", "Li", "BF4", "G4", "contact"),
+    ("clpol-drude", "Na", "PF6", "THF", "contact"),
+    ("clpol-drude", "Ca", "FSI", "THF", "separated"),
 ]
 """Force field, cation, anion, solvent, start."""
 
@@ -49,6 +67,8 @@ BOXES = [
 def test_every_species_is_in_a_box() -> None:
     seen = {name for _, *names, _ in BOXES for name in names}
     assert seen == set(load_forcefield("opls-clp").coverage)
+    polarizable = {name for field, *names, _ in BOXES if field == "clpol-drude" for name in names}
+    assert polarizable == set(load_forcefield("clpol-drude").coverage)
 
 
 def make_recipe(forcefield: str, cation: str, anion: str, solvent: str) -> Recipe:
@@ -80,6 +100,16 @@ def measure_octahedra(prepared: Prepared, x: np.ndarray) -> list[float]:
     return found
 
 
+def measure_cages(prepared: Prepared, x: np.ndarray) -> None:
+    """Check that the twelve atoms of every carborane are still near a sphere of radius 1.7 Å."""
+    for residue in prepared.topology.residues():
+        if residue.name in ("CB11H12", "FCB11H11"):
+            cage = np.array([x[a.index] for a in residue.atoms() if a.element.symbol in ("C", "B")])
+            radii = np.linalg.norm(cage - cage.mean(axis=0), axis=1)
+            assert len(radii) == 12
+            assert 1.45 < radii.min() < radii.max() < 1.9
+
+
 @pytest.mark.parametrize(
     ("forcefield", "cation", "anion", "solvent", "start"),
     BOXES,
@@ -92,19 +122,23 @@ def test_a_box_builds_minimises_and_runs(
     composition = compose(recipe)
     species = {name: find_species(name) for name in composition.counts}
     packed = pack_box(composition, species, start=start, seed=7)
-    prepared = make_system(packed, species, load_forcefield(forcefield), recipe, charge_scale=0.75)
+    scale = 1.0 if is_polarizable(forcefield) else 0.75
+    prepared = make_system(packed, species, load_forcefield(forcefield), recipe, charge_scale=scale)
     audit = audit_system(prepared)
     assert audit["charge"] == pytest.approx(0, abs=1e-6)
 
-    integrator = openmm.LangevinMiddleIntegrator(300.0, 5.0, 0.002)
-    integrator.setRandomNumberSeed(3)
+    if scale == 1.0:
+        integrator = make_drude_integrator(300.0, 5.0, 0.001, seed=3)
+    else:
+        integrator = openmm.LangevinMiddleIntegrator(300.0, 5.0, 0.002)
+        integrator.setRandomNumberSeed(3)
     context = openmm.Context(
         prepared.system,
         integrator,
         openmm.Platform.getPlatformByName("CPU"),
         {"Threads": "2"},
     )
-    context.setPositions(prepared.positions * unit.angstrom)
+    context.setPositions(extend_positions(prepared.system, prepared.positions) * unit.angstrom)
     openmm.LocalEnergyMinimizer.minimize(context, 100.0, 200)
     relaxed = context.getState(getEnergy=True, getPositions=True)
     energy = relaxed.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole)
@@ -112,13 +146,23 @@ def test_a_box_builds_minimises_and_runs(
     x = relaxed.getPositions(asNumpy=True).value_in_unit(unit.angstrom)
     assert all(off < 15 for off in measure_octahedra(prepared, x))
 
-    context.setVelocitiesToTemperature(300.0, 3)
+    pairs = list_pairs(prepared.system)
+    if pairs is None:
+        context.setVelocitiesToTemperature(300.0, 3)
+    else:
+        set_velocities(context, pairs, 300.0, seed=3)
     integrator.step(100)
     state = context.getState(getEnergy=True, getPositions=True)
     energy = state.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole)
     assert np.isfinite(energy)
     x = state.getPositions(asNumpy=True).value_in_unit(unit.angstrom)
-    lengths = [np.linalg.norm(x[a.index] - x[b.index]) for a, b in prepared.topology.bonds()]
-    assert min(lengths) > 0.9
-    assert max(lengths) < 2.1
+    lengths = {True: [0.0], False: []}
+    for a, b in prepared.topology.bonds():
+        lengths["Al" in (a.element.symbol, b.element.symbol)].append(
+            float(np.linalg.norm(x[a.index] - x[b.index]))
+        )
+    assert min(lengths[False]) > 0.9
+    assert max(lengths[False]) < 2.1
+    assert max(lengths[True]) < 2.4
     measure_octahedra(prepared, x)
+    measure_cages(prepared, x)

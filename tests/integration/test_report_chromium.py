@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from solvation.experiment import load_experiment
 from solvation.library import find_system
-from solvation.report.compare import load_experiment
 from solvation.report.page import SECTIONS, write_report
 
 BROWSER = next(

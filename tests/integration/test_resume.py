@@ -28,10 +28,28 @@ def _times(folder) -> np.ndarray:
     return np.array([frame.time for frame in universe.trajectory])
 
 
-def _kill_and_rerun(tmp_path, *, kills: int, production: float) -> None:
+POLARIZABLE = {
+    **TINY,
+    "salt": [{"cation": "Mg", "anion": "BF4", "solvent_ratio": 20}],
+    "model": {"cutoff": "6 angstrom", "forcefield": "clpol-drude"},
+    "box": {"cations": 1},
+    "protocol": {
+        "profile": "quick",
+        "heat_time": "0.2 ps",
+        "anneal_time": "0.2 ps",
+        "density_time": "0.2 ps",
+        "density_time_max": "0.2 ps",
+        "report_interval": "0.05 ps",
+        "checkpoint_interval": "0.1 ps",
+    },
+}
+
+
+def _kill_and_rerun(tmp_path, *, kills: int, production: float, base=TINY) -> None:
     recipe = parse_recipe(
-        {**TINY, "protocol": {**TINY["protocol"], "production_time": f"{production} ps"}}
+        {**base, "protocol": {**base["protocol"], "production_time": f"{production} ps"}}
     )
+    interval = recipe.protocol.report_interval.magnitude
     path = tmp_path / "tiny.toml"
     path.write_text(recipe.to_toml())
     folder = tmp_path / "run"
@@ -53,8 +71,8 @@ def _kill_and_rerun(tmp_path, *, kills: int, production: float) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert killed >= kills - 1, "the run ended before it could be killed: make it longer"
-    n_frames = round(production / 0.2) + 1
-    assert _times(folder) == pytest.approx(np.arange(n_frames) * 0.2, abs=1e-4)
+    n_frames = round(production / interval) + 1
+    assert _times(folder) == pytest.approx(np.arange(n_frames) * interval, abs=1e-4)
     log = read_log(folder / "simulate/separated-1/log.csv")
     for stage in ("heat", "anneal", "density", "production"):
         steps = log.select(stage).step
@@ -66,6 +84,10 @@ def _kill_and_rerun(tmp_path, *, kills: int, production: float) -> None:
 
 def test_killed_four_times(tmp_path):
     _kill_and_rerun(tmp_path, kills=4, production=12)
+
+
+def test_killed_with_induced_dipoles(tmp_path):
+    _kill_and_rerun(tmp_path, kills=2, production=1, base=POLARIZABLE)
 
 
 @pytest.mark.slow

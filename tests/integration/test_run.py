@@ -229,3 +229,33 @@ def test_the_page_of_a_trajectory_can_be_written_again(tiny_run, tmp_path):
     )
     run.report.unlink()
     assert rewrite_report(tmp_path / "analysis").report.stat().st_size > 10_000
+
+
+def test_a_recipe_without_salt_runs_to_its_report(tmp_path):
+    recipe = parse_recipe(
+        {
+            **TINY,
+            "name": "pure",
+            "title": "DME and THF",
+            "salt": [],
+            "solvent": [
+                {"name": "DME", "fraction": 0.5, "fraction_of": "mole"},
+                {"name": "THF", "fraction": 0.5, "fraction_of": "mole"},
+            ],
+            "box": {"atoms": 460},
+            "protocol": {**TINY["protocol"], "starts": ["random"]},
+        }
+    )
+    run = solvation.run(recipe, tmp_path / "pure")
+    manifest = run.folder.read_manifest()
+    counts = manifest["composition"]["counts"]
+    assert set(counts) == {"DME", "THF"}
+    assert abs(counts["DME"] - counts["THF"]) <= 1
+    assert manifest["model"]["charge_scale"] == 1.0  # no ion to scale
+    names = {quantity.name for quantity in run.quantities}
+    assert names == {"density", "diffusion.DME", "diffusion.THF", "permittivity"}
+    assert 1.0 < run["permittivity"].value < 40.0
+    assert 0.5 < run["density"].value < 1.1
+    page = run.report.read_text(encoding="utf-8")
+    assert "No coordination numbers were computed." in page
+    assert "No conductivity was computed." in page

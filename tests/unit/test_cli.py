@@ -15,6 +15,7 @@ from solvation import pipeline
 from solvation.cli import main
 from solvation.errors import SimulationError, TrajectoryError
 from solvation.log import LOG_HEADER
+from solvation.recipe import load_recipe
 from solvation.results import Quantity, save_summary
 from solvation.workspace import RunFolder, open_run
 
@@ -66,7 +67,19 @@ def asked(monkeypatch: pytest.MonkeyPatch, finished: RunFolder) -> list[dict]:
     return calls
 
 
-COMMANDS = ("run", "build", "simulate", "analyze", "report", "show", "systems", "forcefields")
+COMMANDS = (
+    "run",
+    "build",
+    "simulate",
+    "analyze",
+    "report",
+    "show",
+    "compare",
+    "systems",
+    "new",
+    "forcefields",
+    "export",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -175,6 +188,44 @@ def test_show_while_the_log_is_being_written(call: Call, tmp_path: Path, content
     assert call("show", "running")[0] == 0
 
 
+def test_systems_are_filtered(call: Call) -> None:
+    rows = json.loads(call("systems", "--cation", "ca", "--solvent", "glyme", "--json")[1])
+    assert "ca-tfsi2-dme" in [row["name"] for row in rows]
+    assert all("Ca" in row["cations"] and "DME" in row["molecules"] for row in rows)
+    code, out, _ = call("systems", "--anion", "NTf2", "--tier", "a")
+    assert code == 0
+    assert "mg-tfsi2-g2" in out
+    assert "mg-otf2-dme" not in out
+
+
+def test_one_system_is_printed_with_its_sources(call: Call) -> None:
+    out = call("systems", "ca-tfsi2-emim-otf")[1]
+    assert 'cation = "EMIM"' in out
+    assert "opls-clp" in out
+    assert "10.1002/aenm.202402157" in out.replace("\n", "")
+
+
+def test_new_writes_a_recipe_that_can_be_run_and_never_over_another(
+    call: Call, tmp_path: Path
+) -> None:
+    words = ("new", "mine", "--salt", "Ca(NTf2)2 0.25 M", "--solvent", "monoglyme")
+    code, out, err = call(*words)
+    assert (code, err) == (0, "")
+    assert "solvation run mine.toml" in out
+    text = (tmp_path / "mine.toml").read_text()
+    assert "#" in text
+    recipe = load_recipe(tmp_path / "mine.toml")
+    assert (recipe.salt[0].formula, recipe.salt[0].concentration) == ("Ca(TFSI)2", "0.25 mol/L")
+    assert recipe.solvent[0].label == "DME"
+    code, _, err = call(*words)
+    assert code == 2
+    assert "mine.toml is there already" in err
+    assert (tmp_path / "mine.toml").read_text() == text
+    code, out, _ = call(*words, "--additive", "TMP 1 per cation", "-o", "b.toml", "--json")
+    assert code == 0
+    assert json.loads(out)["counts"]["TMP"] == 16
+
+
 def test_systems_and_forcefields(call: Call) -> None:
     code, out, _ = call("systems")
     assert code == 0
@@ -250,3 +301,19 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait() == 0
+
+
+# Export -------------------------------------------------------------------------------------
+
+
+def test_export_asks_for_a_program_and_a_box(call: Call, finished: RunFolder) -> None:
+    code, _, err = call("export", str(finished.path), "--to", "namd")
+    assert code == 2
+    assert "gromacs" in err
+    code, _, err = call("export", str(finished.path), "--to", "gromacs")
+    assert code == 2
+    assert err.count("\n") == 1
+    finished.update_manifest(name="x")
+    code, _, err = call("export", str(finished.path), "--to", "gromacs", "--set", "seed=1")
+    assert code == 2
+    assert "--set goes with a recipe" in err

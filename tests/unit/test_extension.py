@@ -80,6 +80,24 @@ def test_recipe_brings_its_species_from_beside_it(folder):
     assert "DME" in field.coverage
 
 
+def test_a_derived_anion_that_is_shipped_gives_way_to_ones_own(folder):
+    shipped = load_forcefield("opls-clp")
+    text = (shipped.folder / "BH4.xml").read_text()
+    (folder / "HAL.xml").write_text(text)
+    (folder / "species.toml").unlink()
+    (folder / "card.toml").write_text(CARD.replace('"HAL"', '"BH4"'))
+    (folder / "HAL.xml").rename(folder / "BH4.xml")
+    field = supplement_forcefield(shipped, [folder])
+    assert field.coverage == shipped.coverage
+    assert set(shipped.files) - set(field.files) == {shipped.folder / "BH4.xml"}
+    assert field.extra == (folder / "BH4.xml",)
+    from openmm import app
+
+    app.ForceField(*map(str, (*field.files, *field.extra)))  # no type is there twice
+    with pytest.raises(ValueError, match="BH4"):
+        app.ForceField(*map(str, (*shipped.files, *field.extra)))
+
+
 def test_folder_on_the_search_path_is_known(folder, monkeypatch):
     monkeypatch.setenv("SOLVATION_PATH", str(folder))
     assert find_species("HAL").charge == -1
@@ -115,5 +133,5 @@ def test_other_conventions_do_not_mix(folder, old, new):
 def test_code_in_the_xml_is_refused(folder):
     recipe = load_recipe(folder.parent / "recipe.toml")
     (folder / "HAL.xml").write_text(XML.replace("</ForceField>", "<Script>1</Script></ForceField>"))
-    with pytest.raises(ForceFieldError, match="can run code"):
+    with pytest.raises(ForceFieldError, match="runs Python code"):
         supplement_forcefield(load_forcefield("opls-clp"), recipe.model.species)

@@ -78,6 +78,46 @@ def test_an_edited_force_field_is_another_box(
     assert hash_build(load()) != before
 
 
+def _edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def test_prose_and_other_species_decide_no_box(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = hash_build(load())
+    folder = tmp_path / "forcefields" / "opls-clp"
+    shutil.copytree(find_forcefield("opls-clp"), folder)
+    monkeypatch.setenv("SOLVATION_PATH", str(tmp_path))
+    _edit(folder / "card.toml", "[failings]", '[failings]\nanother = "said later"')
+    _edit(folder / "card.toml", '"cations.xml"', '"cations.xml", "more.xml"')
+    _edit(folder / "BH4.xml", 'name="BH4"', 'name="BH4" override="1"')
+    (folder / "more.xml").write_text('<ForceField><Residues><Residue name="X"/></Residues>')
+    assert hash_build(load()) == before
+    assert hash_build(load("salt.0.anion=BH4")) != before
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("card.toml", "sigma_oxygen = 0.29", "sigma_oxygen = 0.30"),
+        ("card.toml", "sigma = 0.24856074", "sigma = 0.25"),
+        ("opls-clp.xml", 'epsilon="0.', 'epsilon="1.'),
+    ],
+)
+def test_a_number_decides_the_box(
+    file: str, old: str, new: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = hash_build(load())
+    folder = tmp_path / "forcefields" / "opls-clp"
+    shutil.copytree(find_forcefield("opls-clp"), folder)
+    monkeypatch.setenv("SOLVATION_PATH", str(tmp_path))
+    _edit(folder / file, old, new)
+    assert hash_build(load()) != before
+
+
 def test_a_force_field_that_shares_files_depends_on_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,7 @@ from solvation.library import (
     recognize_species,
     write_formula,
 )
+from solvation.smiles import read_smiles
 
 EVERY = {species.name: species for species in list_species()}
 every_species = pytest.mark.parametrize("name", EVERY)
@@ -48,7 +49,7 @@ def test_charge_is_that_of_the_smiles(name: str) -> None:
     from rdkit import Chem
 
     species = EVERY[name]
-    assert Chem.GetFormalCharge(Chem.MolFromSmiles(species.smiles)) == species.charge
+    assert Chem.GetFormalCharge(read_smiles(species.smiles)) == species.charge
 
 
 @every_species

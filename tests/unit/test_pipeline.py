@@ -35,7 +35,7 @@ def done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     monkeypatch.chdir(tmp_path)
     names: list[str] = []
     for name in ("build", "simulate", "analyze", "report"):
-        monkeypatch.setattr(pipeline, f"_{name}", lambda *_, name=name: names.append(name))
+        monkeypatch.setattr(pipeline, f"_{name}", lambda *_, name=name, **__: names.append(name))
     return names
 
 
@@ -123,7 +123,7 @@ def test_a_stage_is_skipped_only_when_its_files_are_there(
 ) -> None:
     built: list[str] = []
 
-    def build_box(_: Recipe, folder: Path, *, start: str) -> dict[str, Any]:
+    def build_box(_: Recipe, folder: Path, *, start: str, **_choices: Any) -> dict[str, Any]:
         built.append(start)
         folder.mkdir(parents=True, exist_ok=True)
         text = '{"charge_scale": 1, "residues": {"Mg": 8}, "salts": {}, "asked": {}, "n_atoms": 8}'

@@ -23,7 +23,7 @@ def test_centres_are_weighted_by_mass(make_scene, rng):
     scene = make_scene(make_mixture(rng, n_frames=4))
     (path,) = run_analyzers(scene, [Centres()])["centres"].total().result()
     x = scene.sources[0].positions
-    first = scene.find_species("H2O").atoms[0]
+    first = scene.find_species("water").atoms[0]
     centre = (x[:, first] * scene.masses[first][:, None]).sum(1) / scene.masses[first].sum()
     drift = (x * scene.masses[:, None]).sum(1) / scene.masses.sum()
     molecule = int(scene.molecule[first[0]])

@@ -10,10 +10,11 @@ import pytest
 from solvation.analyze.contact import Contacts, list_ligands
 from solvation.analyze.coordination import measure_coordination
 from solvation.analyze.driver import run_analyzers
+from solvation.analyze.formula import name_cluster, write_charge
 from solvation.analyze.frames import ArraySource
 from solvation.analyze.residence import judge_memory, measure_residence
 from solvation.analyze.shell import extract_shell, measure_shells, name_shell
-from solvation.analyze.speciation import measure_speciation, name_cluster, write_charge
+from solvation.analyze.speciation import measure_speciation
 from solvation.analyze.topology import scene_from_arrays
 from solvation.errors import TrajectoryError
 
@@ -38,7 +39,7 @@ def _make_scene(frames, *, n_cl=3, edge=40.0, charges=None):
     return scene_from_arrays(elements, bonds, [source], charges=charges)
 
 
-CUTOFFS = {("Mg", "H2O.O"): 2.9, ("Mg", "Cl.Cl"): 2.9}
+CUTOFFS = {("Mg", "water.O"): 2.9, ("Mg", "Cl.Cl"): 2.9}
 
 
 def _tables(scene):
@@ -118,8 +119,8 @@ def test_coordination_counts_atoms_and_shells_count_molecules(scene):
     shells = measure_shells(scene, tables)
     population = dict(zip(shells["shell"].values, shells["fraction"].values, strict=True))
     assert population == pytest.approx(
-        {"Mg": 4 / 8, "Mg(H2O)1": 1 / 8, "Mg(Cl)1": 1 / 8, "Mg(H2O)1(Cl)1": 1 / 8,
-         "Mg(H2O)1(Cl)2": 1 / 8}
+        {"Mg": 4 / 8, "Mg(water)1": 1 / 8, "Mg(Cl)1": 1 / 8, "Mg(water)1(Cl)1": 1 / 8,
+         "Mg(water)1(Cl)2": 1 / 8}
     )  # fmt: skip
     assert (shells["fraction_stderr"].values > 0).all()
 
@@ -140,7 +141,7 @@ def test_a_shell_is_cut_out_whole_across_the_boundary(scene):
 
 def test_residence_counts_what_broke(scene):
     found = measure_residence(scene, _tables(scene))
-    water, chloride = (found.sel(pair=f"Mg-{name}") for name in ("H2O", "Cl"))
+    water, chloride = (found.sel(pair=f"Mg-{name}") for name in ("water", "Cl"))
     # The water of Mg 0 is there in frames 0 to 2 and then leaves.
     assert int(water["n_events"]) == 1
     assert float(water["exposure"]) == pytest.approx(2.5 * 0.010)

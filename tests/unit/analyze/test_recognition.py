@@ -47,7 +47,12 @@ def test_the_order_of_atoms_does_not_matter():
     species, notes = _recognize(["O", "H", "H", "H", "O", "H"], [(0, 1), (0, 2), (4, 3), (4, 5)])
     assert len(species) == 1
     assert species[0].n_molecules == 2
-    assert notes == ("H2O is unknown and the topology has no charges; taken as neutral",)
+    assert (species[0].name, notes) == ("water", ())
+
+
+def test_an_unknown_molecule_without_charges_is_neutral_and_that_is_said():
+    _, notes = _recognize(["Si", "H"], [(0, 1)])
+    assert notes == ("HSi is unknown and the topology has no charges; taken as neutral",)
 
 
 def test_unknown_species_are_named_by_formula_and_isomers_kept_apart():

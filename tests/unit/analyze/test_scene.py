@@ -59,7 +59,7 @@ def files(tmp_path_factory):
 def test_formats_give_the_same_frames(files, suffix):
     before = sorted(p.name for p in files.iterdir())
     scene = open_scene(files / "topology.pdb", files / f"trajectory.{suffix}")
-    assert scene.counts == {"Mg": 4, "Cl": 8, "H2O": 30}
+    assert scene.counts == {"Mg": 4, "Cl": 8, "water": 30}
     (block,) = scene.iterate(0, 0, 6)
     np.testing.assert_allclose(np.diff(block.times), 2.0, atol=1e-5)
     expected = make_mixture(np.random.default_rng(1), n_frames=6).positions
@@ -99,14 +99,14 @@ def test_choices_of_the_user(files):
 
 def test_a_universe_will_do():
     scene = scene_from_universe(_make_universe(make_mixture(np.random.default_rng(1), n_frames=6)))
-    assert scene.counts["H2O"] == 30
+    assert scene.counts["water"] == 30
     assert scene.sources[0].n_frames == 6
 
 
 def test_bonds_are_guessed_per_residue_and_that_is_said():
     system = make_mixture(np.random.default_rng(1), n_frames=2)
     scene = scene_from_universe(_make_universe(system, bonds=False))
-    assert scene.counts == {"Mg": 4, "Cl": 8, "H2O": 30}
+    assert scene.counts == {"Mg": 4, "Cl": 8, "water": 30}
     assert "guessed" in scene.notes[0]
 
 
@@ -115,7 +115,7 @@ def test_bonds_to_metals_are_coordination():
     oxygen = system.elements.index("O")
     universe = _make_universe(system)
     universe.add_bonds([(0, oxygen), (0, 5)])
-    assert scene_from_universe(universe).counts == {"Mg": 4, "Cl": 8, "H2O": 30}
+    assert scene_from_universe(universe).counts == {"Mg": 4, "Cl": 8, "water": 30}
 
 
 def _cut(files, name, target, size):

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from solvation.analyze.density import measure_density, name_salt
+from solvation.analyze.frames import ArraySource
 from solvation.analyze.stage import analyze_scene
+from solvation.analyze.topology import scene_from_arrays
 from solvation.errors import TrajectoryError
 from solvation.results import check_units, load_results, save_results
 from solvation.synthetic import (
@@ -36,11 +38,11 @@ def analyzed():
 
 def test_two_state_contacts_are_found(analyzed):
     system, _, found, _ = analyzed
-    residence = found["residence.Mg-H2O"]
+    residence = found["residence.Mg-water"]
     assert residence.status == "ok"
     assert residence.n_events > 50
     assert abs(residence.value - system.truth["residence"]) < 3.0 * residence.stderr
-    bound = found["coordination.Mg-H2O.O"]
+    bound = found["coordination.Mg-water.O"]
     assert abs(bound.value - system.truth["bound"]) < 3.0 * bound.stderr
     assert bound.status == "ok"
 
@@ -61,10 +63,10 @@ def test_the_tree_survives_the_disk(analyzed, tmp_path):
     save_results(tree, tmp_path / "results.nc")
     back = load_results(tmp_path / "results.nc")
     assert set(back.children) == {
-        "rdf", "coordination", "speciation", "shells", "residence", "diffusion", "conductivity",
-        "density", "structure",
+        "rdf", "coordination", "denticity", "geometry", "shapes", "speciation", "clusters",
+        "shells", "residence", "exchange", "diffusion", "conductivity", "density", "structure",
     }  # fmt: skip
-    assert json.loads(back.attrs["counts"]) == {"Mg": 27, "Cl": 54, "H2O": 27}
+    assert json.loads(back.attrs["counts"]) == {"Mg": 27, "Cl": 54, "water": 27}
     assert back.attrs["charge_scale"] == 0.72
     assert math.isnan(back.attrs["temperature"])
     shell = json.loads(str(back["shells"]["structure"].values[0]))
@@ -78,7 +80,7 @@ def test_the_tree_survives_the_disk(analyzed, tmp_path):
 def test_progress_is_told(analyzed):
     _, _, _, told = analyzed
     labels = {label for _, _, label in told}
-    assert labels == {"radial distribution functions", "contacts and paths"}
+    assert labels == {"surroundings and paths"}
     assert told[-1][:2] == (300, 300)
 
 
@@ -160,3 +162,43 @@ def test_two_salts_at_once(make_scene, rng):
     # Two Li+, two Mg2+ and eight Cl- carry -2 e, and so do the clusters.
     assert float((node["species_charge"] * node["species_count"]).sum()) == pytest.approx(-2.0)
     assert not any(n.startswith("concentration.") for n in found)
+
+
+def test_a_liquid_without_ions_has_density_and_diffusion_and_nothing_of_ions():
+    """Rigid acetonitriles that walk at a known rate in a box of known mass and volume."""
+    rng = np.random.default_rng(7)
+    n, n_frames, edge, diffusion = 40, 400, 20.0, 1e-9
+    step = np.sqrt(2.0 * diffusion * 1e20 * 1e-12)  # Å per axis in 1 ps
+    centres = np.cumsum(rng.normal(scale=step, size=(n_frames, n, 3)), axis=0)
+    centres += rng.uniform(0.0, edge, size=(n, 3))
+    shape = [[0, 0, 0], [1.46, 0, 0], [2.62, 0, 0]]
+    shape += [[-0.4, 1, 0], [-0.4, -0.5, 0.9], [-0.4, -0.5, -0.9]]
+    elements = ("C", "C", "N", "H", "H", "H")
+    positions = (centres[:, :, None, :] + np.array(shape)).reshape(n_frames, 6 * n, 3)
+    one = np.array([[0, 1], [1, 2], [0, 3], [0, 4], [0, 5]])
+    bonds = (6 * np.arange(n)[:, None, None] + one).reshape(-1, 2)
+    box = np.array([edge, edge, edge, 90.0, 90.0, 90.0])
+    source = ArraySource(positions=positions, boxes=box, times=np.arange(n_frames, dtype=float))
+    scene = scene_from_arrays(elements * n, bonds, [source])
+    tree, quantities = analyze_scene(scene, temperature=300.0)
+    check_units(tree)
+    found = {quantity.name: quantity for quantity in quantities}
+    assert set(found) == {"density", "diffusion.ACN"}
+    assert set(tree.children) == {"density", "diffusion", "structure"}
+    grams = n * (2 * 12.011 + 14.007 + 3 * 1.008) / 6.02214076e23
+    assert found["density"].value == pytest.approx(grams / (edge**3 * 1e-24), rel=1e-4)
+    moved = found["diffusion.ACN"]
+    assert abs(moved.value - diffusion) < 4.0 * moved.stderr
+    assert moved.stderr < 0.3 * diffusion
+    assert json.loads(tree.attrs["roles"]) == {"ACN": "solvent"}
+    assert tree.attrs["temperature"] == 300.0
+
+
+def test_an_unknown_neutral_molecule_alone_may_be_a_cation_overlooked():
+    source = ArraySource(
+        positions=np.array([[[0.0, 0.0, 0.0], [0.0, 0.0, 9.0]]]),
+        boxes=np.array([20.0, 20.0, 20.0, 90.0, 90.0, 90.0]),
+        times=np.zeros(1),
+    )
+    with pytest.raises(TrajectoryError, match="no cation among"):
+        scene_from_arrays(("Ar", "Ar"), np.empty((0, 2), dtype=int), [source])

@@ -58,7 +58,10 @@ class Molecule:
         ]
 
     def rows(self, path: str, n: int) -> dict[tuple[str, ...], dict[str, str]]:
-        """Map classes, read both ways, to the attributes of a row. No class may come twice."""
+        """Map classes, read both ways, to the attributes of a row. No class may come twice.
+
+        An empty class stands for any.
+        """
         table: dict[tuple[str, ...], dict[str, str]] = {}
         for node in self.root.iterfind(path):
             key = tuple(node.attrib[f"class{i + 1}"] for i in range(n))
@@ -67,7 +70,10 @@ class Molecule:
         return table
 
     def row(self, table: dict[tuple[str, ...], dict[str, str]], *atoms: int) -> dict[str, str]:
-        return table[tuple(self.classes[i] for i in atoms)]
+        classes = tuple(self.classes[i] for i in atoms)
+        if len(classes) == 4 and classes not in table:
+            classes = ("", *classes[1:3], "")
+        return table[classes]
 
     def bond_energy(self, x: NDArray[np.float64]) -> float:
         table = self.rows("HarmonicBondForce/Bond", 2)
@@ -77,6 +83,11 @@ class Molecule:
             r = np.linalg.norm(x[i] - x[j])
             energy += 0.5 * float(row["k"]) * (r - float(row["length"])) ** 2
         return float(energy)
+
+    def count_angles(self) -> int:
+        """Count the angles whose term is not zero."""
+        table = self.rows("HarmonicAngleForce/Angle", 3)
+        return sum(float(self.row(table, *atoms)["k"]) != 0 for atoms in self.angles)
 
     def angle_energy(self, x: NDArray[np.float64], *, octahedral: bool = False) -> float:
         """Energy of the angles; without the widest three of an octahedron, if told."""
@@ -104,7 +115,8 @@ class Molecule:
     def improper_terms(self) -> list[tuple[tuple[int, ...], int, float, float]]:
         """A row lists the central class first; the torsion runs second, third, central, fourth.
 
-        Of equal classes the atom with the smaller index comes first.
+        Of equal classes the atom with the smaller index comes first. OpenMM then orders the first
+        two by element, carbon before others, and by index within one element.
         """
         terms = []
         for node in self.root.iterfind("PeriodicTorsionForce/Improper"):
@@ -117,7 +129,8 @@ class Molecule:
                 for wanted in outer:
                     chosen.append(next(i for i in left if self.classes[i] == wanted))
                     left.remove(chosen[-1])
-                atoms = (chosen[0], chosen[1], c, chosen[2])
+                first, second = sorted(chosen[:2], key=lambda i: (self.elements[i] != "C", i))
+                atoms = (first, second, c, chosen[2])
                 terms.append(
                     (atoms, int(row["periodicity1"]), float(row["phase1"]), float(row["k1"]))
                 )

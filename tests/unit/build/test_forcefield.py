@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from solvation.build.box import check_recipe
 from solvation.build.forcefield import ForceField, check_coverage, load_forcefield
+from solvation.build.molecule import embed_molecule
 from solvation.build.terms import drop_opposite_angles
 from solvation.errors import ForceFieldError, MissingParameterError
 from solvation.library import (
@@ -20,11 +22,17 @@ from solvation.library import (
     list_forcefields,
     openmm_forcefield_directory,
 )
+from solvation.pipeline import run
+from solvation.recipe import parse_recipe
 
 from .energy_by_hand import Molecule
 
 FORCEFIELD = load_forcefield("opls-clp")
 FORCEFIELDS = {name: load_forcefield(name) for name in ("opls-clp", "opls2020-clp")}
+DERIVED = (
+    "BH4", "AlCl4", "BHFIP4", "ALHFIP4", "TPFA", "CB11H12", "FCB11H11", "FPB", "BTFE3OTf", "BBu2Ph2"
+)  # fmt: skip
+"""Species of our own derivation, each in a file of its own."""
 every_forcefield = pytest.mark.parametrize(
     "forcefield", FORCEFIELDS.values(), ids=list(FORCEFIELDS)
 )
@@ -58,8 +66,12 @@ def make_positions(name: str, seed: int = 1) -> NDArray[np.float64]:
         positions = positions[[0, 6, 2, 1, 4, 3, 5]]  # opposite ones are not neighbours in order
         positions += np.random.default_rng(seed).normal(scale=0.05, size=positions.shape)
         return np.asarray(positions / 10.0)
+    if name in ("CB11H12", "FCB11H11"):  # nor these
+        positions = embed_molecule(find_species(name), seed=seed).positions
+        positions = positions + np.random.default_rng(seed).normal(scale=0.05, size=positions.shape)
+        return np.asarray(positions / 10.0)
     molecule = Chem.AddHs(Chem.MolFromSmiles(find_species(name).smiles))
-    assert AllChem.EmbedMolecule(molecule, randomSeed=seed) == 0
+    assert AllChem.EmbedMolecule(molecule, randomSeed=seed, useRandomCoords=name in DERIVED) == 0
     positions = molecule.GetConformer().GetPositions()
     positions += np.random.default_rng(seed).normal(scale=0.05, size=positions.shape)
     return np.asarray(positions / 10.0)
@@ -141,7 +153,7 @@ def test_energies_agree_term_by_term(forcefield: ForceField, name: str) -> None:
         )
     )
     assert bond.getNumBonds() == len(molecule.bonds)
-    assert angle.getNumAngles() == (12 if octahedral else len(molecule.angles))
+    assert angle.getNumAngles() == (12 if octahedral else molecule.count_angles())
     assert torsion.getNumTorsions() == len(molecule.torsion_terms())
 
     coulomb, lj = molecule.nonbonded_energies(x)
@@ -183,7 +195,8 @@ def test_every_row_names_its_source_and_types_are_namespaced(forcefield: ForceFi
         for row in rows:
             assert row.attrib["source"]
             labels = [v for k, v in row.attrib.items() if k.startswith(("class", "type"))]
-            assert all(label.startswith("opls-clp:") for label in labels)
+            names = ("opls-clp", *DERIVED)
+            assert all(not label or label.split(":")[0] in names for label in labels)
 
 
 @every_forcefield
@@ -208,10 +221,10 @@ def test_openmm_users_get_geometric_mixing(
 def test_missing_species_are_named_with_the_reason() -> None:
     check_coverage(FORCEFIELD, ["glyme", "Mg2+", "NTf2"])
     with pytest.raises(
-        MissingParameterError, match="no parameters for FEC, BH4; it covers DME, "
+        MissingParameterError, match="no parameters for FEC, BN; it covers DME, "
     ) as e:
-        check_coverage(FORCEFIELD, ["DME", "FEC", "borohydride"])
-    assert "(BH4: A set exists" in str(e.value)
+        check_coverage(FORCEFIELD, ["DME", "FEC", "butyronitrile"])
+    assert "(BN: The OPLS nitrile" in str(e.value)
     assert "\n" not in str(e.value)
 
 
@@ -227,9 +240,9 @@ def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("</ForceField>", "<Script>x = 1</Script></ForceField>", "<Script>, which can run code"),
+        ("</ForceField>", "<Script>x = 1</Script></ForceField>", "<Script>, which runs Python"),
         (" <Residues>", "<InitializationScript/><Residues>", "<InitializationScript>, which"),
-        (" <Residues>", '<Include file="x.xml"/><Residues>', "<Include>, which can run"),
+        (" <Residues>", '<Include file="x.xml"/><Residues>', "<Include>, which loads another"),
         ("<!-- What", "<!DOCTYPE x [<!ENTITY a 'b'>]><!-- What", "has a DOCTYPE"),
         ("</ForceField>", "", "cannot be read: .*; correct it"),
         ('coulomb14scale="0.5"', 'coulomb14scale="0.8333"', "not those of the card"),
@@ -246,6 +259,34 @@ def test_a_bad_or_unsafe_xml_is_refused(copied: Path, old: str, new: str, messag
     file.write_text(text.replace(old, new, 1))
     with pytest.raises(ForceFieldError, match=message) as caught:
         load_forcefield("opls-clp")
+    assert "\n" not in str(caught.value)
+
+
+def test_allowed_scripts_run_when_a_box_is_built(copied: Path, tmp_path: Path) -> None:
+    """Allowed by the caller and by nothing else; what they add is in the System."""
+    file = copied / "common.xml"
+    script = 'import openmm; sys.addForce(openmm.CustomExternalForce("0"))'
+    text = file.read_text()
+    file.write_text(text.replace("</ForceField>", f"<Script>{script}</Script></ForceField>"))
+    recipe = parse_recipe(
+        {
+            "name": "scripted",
+            "solvent": [{"name": "DME"}],
+            "model": {"cutoff": "6 angstrom"},
+            "box": {"atoms": 300},
+            "protocol": {"profile": "quick"},
+        }
+    ).resolve()
+    for refused in (lambda: check_recipe(recipe), lambda: run(recipe, tmp_path / "run")):
+        with pytest.raises(ForceFieldError, match="read it and say --allow-scripts"):
+            refused()
+    assert not (tmp_path / "run").exists()
+    run(recipe, tmp_path / "run", until="build", allow_scripts=True)
+    (system,) = (tmp_path / "run").glob("build/*/system.xml")
+    assert "CustomExternalForce" in system.read_text()
+    file.write_text(text.replace("</ForceField>", "<Script>1/0</Script></ForceField>"))
+    with pytest.raises(ForceFieldError, match=r"ZeroDivisionError.*correct its script") as caught:
+        run(recipe, tmp_path / "other", until="build", allow_scripts=True)
     assert "\n" not in str(caught.value)
 
 

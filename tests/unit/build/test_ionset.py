@@ -12,9 +12,15 @@ from openmm import app, unit
 
 from solvation.build.box import build_box, check_recipe
 from solvation.build.forcefield import ForceField, load_forcefield
-from solvation.build.ionset import choose_ions, convert_sigma, list_ions
+from solvation.build.ionset import choose_induction, choose_ions, convert_sigma, list_ions
 from solvation.build.molecule import embed_cluster, pick_donors
-from solvation.build.terms import apply_geometric_mixing, scale_charges, set_lennard_jones
+from solvation.build.system import _list_induction
+from solvation.build.terms import (
+    add_induction,
+    apply_geometric_mixing,
+    scale_charges,
+    set_lennard_jones,
+)
 from solvation.errors import ForceFieldError, RecipeError
 from solvation.library import find_forcefield, find_species
 from solvation.recipe import Recipe, parse_recipe
@@ -33,6 +39,9 @@ PUBLISHED = {
     ("lm-cm", "Mg"): (0.24232445, 0.042686716),
     ("lm-cm", "Ca"): (0.2938184, 0.443205681),
     ("lm-cm", "Zn"): (0.22646645, 0.013819166),
+    ("lm-1264", "Mg"): (0.25604429, 0.09447313),
+    ("lm-1264", "Ca"): (0.29257114, 0.426181194),
+    ("lm-1264", "Zn"): (0.25925153, 0.111410799),
 }
 """sigma in nm and epsilon in kJ/mol, written a second time."""
 
@@ -135,6 +144,9 @@ def measure_distance(forcefield: ForceField, ion: str, name: str, scale: float) 
             set_lennard_jones(system, [0], sigma, epsilon)
         scale_charges(system, [0], scale)
         apply_geometric_mixing(system)
+        induction = choose_induction(forcefield, name, [ion], charge_scale=scale)
+        if induction is not None:
+            add_induction(system, *_list_induction(topology, induction))
         context = openmm.Context(
             system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference")
         )
@@ -180,12 +192,12 @@ def test_the_set_is_in_the_system_and_in_the_audit(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("lm-1264", r"is no ion set of opls-clp; choose one of default, aqvist1990, lm-hfe"),
+        ("lm-1266", r"is no ion set of opls-clp; choose one of default, aqvist1990, lm-hfe"),
         (
             "eccr2018",
             r"already scaled \(x 0.75\) and may not be scaled again; choose one of default",
         ),
-        ("aqvist1990", r"has no Zn; choose one of default, lm-hfe, lm-iod, lm-cm$"),
+        ("aqvist1990", r"has no Zn; choose one of default, lm-hfe, lm-iod, lm-cm, lm-1264$"),
     ],
 )
 def test_what_cannot_be_chosen(name: str, message: str) -> None:

@@ -154,6 +154,15 @@ def test_a_shell_is_full_and_free_of_clashes(
         assert max(lengths) < 2.3
 
 
+def test_no_hydrogen_is_pressed_onto_the_cation() -> None:
+    """With this seed the first shape in reach has one 0.94 angstrom from Ca."""
+    cluster, _ = build("Ca", [("DME", ALL)] * 4, 50)
+    donors = list(pick_donors(find_species("DME")))
+    for molecule in cluster.molecules[1:]:
+        others = np.delete(molecule.positions, donors, axis=0)
+        assert np.linalg.norm(others, axis=1).min() > 1.8
+
+
 def test_the_seed_decides_the_shell() -> None:
     first, again, other = (build("Mg", [("DME", ALL)] * 3, seed)[0] for seed in (1, 1, 2))
     positions = [np.concatenate([m.positions for m in c.molecules]) for c in (first, again, other)]

@@ -53,6 +53,12 @@ def count(clusters: list[Any], left: dict[str, int]) -> dict[str, int]:
         ({"Li": 1, "TFSI": 1, "DME": 30}, "contact", ["Li", "TFSI", "DME", "DME"]),
         ({"Mg": 1, "TFSI": 2, "THF": 30}, "separated", ["Mg", *["THF"] * 6]),
         ({"Mg": 1, "TFSI": 2, "G4": 9}, "separated", ["Mg", "G4", "G4"]),
+        # as much of each as there is of it, by its share
+        (
+            {"Mg": 1, "TFSI": 2, "DME": 15, "ACN": 1},
+            "separated",
+            ["Mg", "DME", "ACN", "DME", "DME"],
+        ),
     ],
 )
 def test_starts(counts: dict[str, int], start: str, shell: list[str]) -> None:
@@ -62,6 +68,13 @@ def test_starts(counts: dict[str, int], start: str, shell: list[str]) -> None:
         iter(counts.values())
     )
     assert count(clusters, left) == counts
+
+
+def test_a_liquid_of_ions_alone_has_nothing_to_separate_them() -> None:
+    composition = make({"Ca": 1, "Li": 9, "TFSI": 11})
+    clusters, left = arrange(composition, species_of(composition), start="separated", seed=1)
+    assert clusters == []
+    assert left == composition.counts
 
 
 def test_random_arranges_nothing() -> None:

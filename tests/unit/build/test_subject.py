@@ -84,3 +84,34 @@ def test_volume_guess_is_near_those_that_are_shipped():
     subject = read_subject("[B-](F)(F)(F)F", charge=-1, name="BF4")
     volume = estimate_volume(subject, embed_conformers(subject, 1, seed=1)[0])
     assert 40 < volume < 65
+
+
+CARBORANE = (
+    "[CH]1234[BH]567[BH]89%10[BH]5%11%12[BH]5%13%14[BH]%15%16%17[BH]8%18([BH]961[BH]%18%152"
+    "[BH]5%163[BH]%11%1374)[BH-]%10%12%14%17"
+)
+
+
+def test_a_carborane_has_belts_and_no_angles_inside():
+    subject = read_subject(CARBORANE, charge=-1, name="X")
+    counts = Counter(zip(subject.classes, subject.elements, strict=True))
+    by_element = {e: sorted(n for (_, f), n in counts.items() if f == e) for e in "BCH"}
+    assert by_element == {"C": [1], "B": [1, 5, 5], "H": [1, 1, 5, 5]}
+    assert len(subject.cage_bonds) == 30
+    assert len(subject.angles) == 12 * 5
+    assert len(subject.cage_angles) == 12 * 10
+    assert subject.torsions == ()
+    (shape,) = embed_conformers(subject, 1, seed=1)
+    lengths = [np.linalg.norm(shape[i] - shape[j]) for i, j in sorted(subject.cage_bonds)]
+    np.testing.assert_allclose(lengths, 1.78, atol=0.02)
+    assert 100 < estimate_volume(subject, shape) < 200
+
+
+@pytest.mark.parametrize(
+    ("smiles", "charge"),
+    [(CARBORANE.replace("[CH]1234", "[CH3]1234"), -1), ("C[BH](C)(C)(C)C", 0), ("CN(C)(C)C", 0)],
+    ids=["seven neighbours", "no cage", "no cage either"],
+)
+def test_other_hypervalent_atoms_are_refused(smiles, charge):
+    with pytest.raises(RecipeError):
+        read_subject(smiles, charge=charge, name="X")

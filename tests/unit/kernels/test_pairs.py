@@ -1,12 +1,13 @@
-"""Neighbours by tree and by brute force, and their histogram."""
+"""Neighbours by a grid and by looking at all pairs, and their histogram."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from solvation.kernels import pairs
+from solvation.kernels import grid, pairs
 from solvation.kernels.cell import box_matrix
+from solvation.kernels.grid import worth_a_grid
 from solvation.kernels.pairs import count_distances, find_neighbours, largest_cutoff
 
 BOXES = [[10.0, 12.0, 14.0, 90.0, 90.0, 90.0], [10.0, 11.0, 12.0, 75.0, 80.0, 65.0]]
@@ -40,15 +41,39 @@ def test_all_pairs_are_found_once(box, chunk, monkeypatch):
     assert len(rows) == len(set(rows))
 
 
-def test_the_tree_and_brute_force_agree():
+@pytest.mark.parametrize("box", [*BOXES, [40.0, 9.0, 30.0, 90.0, 90.0, 90.0]])
+@pytest.mark.parametrize("cutoff", [1.5, 3.0])
+def test_the_grid_and_all_pairs_agree(box, cutoff, monkeypatch):
     rng = np.random.default_rng(2)
-    matrix = np.repeat(box_matrix(BOXES[0])[None], 3, axis=0)
-    a, b = rng.normal(scale=30, size=(3, 150, 3)), rng.normal(scale=30, size=(3, 250, 3))
-    fast = find_neighbours(a, b, matrix, 3.0)
-    slow = pairs._search_all(0, a, b, matrix, 3.0)
-    for name, column in zip(("frame", "first", "second"), slow[:3], strict=True):
-        np.testing.assert_array_equal(getattr(fast, name), column)
-    np.testing.assert_allclose(fast.distance, slow[3], atol=1e-9)
+    # Boxes that breathe: no two frames have the same cells.
+    matrix = box_matrix(np.array(box) * np.array([[1.0] * 6, [1.03] * 3 + [1.0] * 3] * 3))
+    a, b = rng.normal(scale=30, size=(6, 150, 3)), rng.normal(scale=30, size=(6, 250, 3))
+    found = []
+    for choice in (True, False):
+        monkeypatch.setattr(pairs, "worth_a_grid", lambda *_, choice=choice: choice)
+        monkeypatch.setattr(grid, "_CANDIDATES", 20_000)
+        found.append(find_neighbours(a, b, matrix, cutoff))
+    for name in ("frame", "first", "second", "distance"):
+        np.testing.assert_array_equal(getattr(found[0], name), getattr(found[1], name))
+    assert len(found[0].frame) > 100
+
+
+def test_a_grid_is_taken_where_it_pays():
+    matrix = box_matrix([100.0] * 3 + [90.0] * 3)[None]
+    assert worth_a_grid(300, 15_000, matrix, 4.0)
+    assert not worth_a_grid(30, 1500, matrix, 4.0)
+    assert not worth_a_grid(300, 15_000, matrix, 40.0)
+
+
+@pytest.mark.parametrize("box", BOXES)
+def test_distances_do_not_depend_on_the_image(box):
+    rng = np.random.default_rng(3)
+    matrix = box_matrix(box)[None]
+    a, b = rng.random((1, 20, 3)) @ matrix, rng.random((1, 30, 3)) @ matrix
+    near = find_neighbours(a, b, matrix, 4.0)
+    far = find_neighbours(a + 7 * matrix[:, 1], b - 1000 * matrix[:, 2], matrix, 4.0)
+    np.testing.assert_array_equal(near.second, far.second)
+    np.testing.assert_allclose(near.distance, far.distance, atol=1e-9)
 
 
 def test_counts_leave_out_a_point_itself():

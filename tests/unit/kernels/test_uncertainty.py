@@ -13,6 +13,7 @@ from solvation.kernels.uncertainty import (
     largest_error,
     member_error,
     poisson_interval,
+    ratio_error,
     replica_error,
     series_error,
     smoothed_binomial_error,
@@ -83,3 +84,50 @@ def test_errors_of_populations_cover_the_truth(lifetime):
         scores.append((bound.mean() - 0.5) / member_error([bound], n_events=breaks))
     assert 0.75 < np.std(scores) < 1.1
     assert np.mean(np.abs(scores) < 1.96) > 0.92
+
+
+def _cover(make, truth, n=200):
+    """Return how often the truth lies within 1.96 errors, in realisations."""
+    held = 0
+    for seed in range(n):
+        value, error = make(np.random.default_rng(seed))
+        held += abs(value - truth) <= 1.96 * error
+    return held / n
+
+
+@pytest.mark.parametrize(("lifetime", "n_frames"), [(5.0, 300), (60.0, 300), (2000.0, 100)])
+def test_error_bars_of_fractions_cover_the_truth(lifetime, n_frames):
+    """Two-state members that exchange fast, slowly, and hardly at all: 95 % must hold 1/3."""
+
+    def make(rng):
+        bound = draw_two_state(
+            rng, n_pairs=30, n_frames=n_frames, lifetime=lifetime, absence=2.0 * lifetime
+        )
+        events = int((bound[:-1] & ~bound[1:]).sum())
+        return bound.mean(), member_error([bound], n_events=events)
+
+    assert 0.92 <= _cover(make, 1.0 / 3.0) <= 1.0
+
+
+def test_error_bars_of_ratios_cover_the_truth():
+    """Of what is bound (a third of the time), a quarter is bound in a way of its own."""
+
+    lifetime = 60.0
+
+    def make(rng):
+        choices = {"n_pairs": 40, "n_frames": 300}
+        bound = draw_two_state(rng, lifetime=lifetime, absence=2.0 * lifetime, **choices)
+        kind = draw_two_state(rng, lifetime=lifetime, absence=3.0 * lifetime, **choices)
+        part = bound & kind
+        events = int((bound[:-1] & ~bound[1:]).sum())
+        return part.sum() / bound.sum(), ratio_error([part], [bound], n_events=events)
+
+    assert 0.92 <= _cover(make, 0.25, n=500) <= 0.98
+
+
+def test_a_ratio_of_constants_has_the_error_of_its_samples():
+    ones = np.ones((50, 8))
+    assert ratio_error([ones], [ones], n_events=0) == pytest.approx(
+        float(smoothed_binomial_error(1.0, 8))
+    )
+    assert np.isnan(ratio_error([0 * ones], [0 * ones]))

@@ -8,8 +8,8 @@ import pytest
 import xarray as xr
 
 from solvation.errors import WorkspaceError
+from solvation.experiment import load_experiment
 from solvation.library import find_system
-from solvation.report.compare import load_experiment
 from solvation.report.page import SECTIONS, render_report, write_report
 from solvation.report.table import Notes, list_key_numbers, list_unsettled
 from solvation.results import Quantity

@@ -1,0 +1,138 @@
+"""``solvation analyze``: a run, or a trajectory that some other program made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from solvation.command.choice import (
+    JobsOption,
+    JsonOption,
+    OutputOption,
+    SchedulerOption,
+    Stage,
+    StrictOption,
+)
+from solvation.command.outcome import finish_run, guard_errors, write_command_line
+from solvation.command.stage import run_stages
+from solvation.display import open_display
+from solvation.errors import RecipeError
+from solvation.option import read_charge, read_number, read_positive, split_pairs, split_pieces
+
+__all__ = ["analyze_command"]
+
+
+def analyze_command(
+    recipe: Annotated[
+        str | None,
+        typer.Argument(help="A run folder or recipe; none with --topology.", metavar="RECIPE"),
+    ] = None,
+    topology: Annotated[
+        Path | None,
+        typer.Option(
+            help="Topology with bonds: LAMMPS data, PDB, TPR, PRMTOP, ...", metavar="FILE"
+        ),
+    ] = None,
+    trajectory: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Trajectory; several are replicas, FILE+FILE are pieces of one.",
+            metavar="FILE[+FILE]",
+        ),
+    ] = None,
+    output: OutputOption = None,
+    cation: Annotated[
+        str | None, typer.Option(help="MDAnalysis selection of the cations.", metavar="SEL")
+    ] = None,
+    anion: Annotated[
+        str | None, typer.Option(help="MDAnalysis selection of the anions.", metavar="SEL")
+    ] = None,
+    solvent: Annotated[
+        list[str] | None, typer.Option(help="Name and selection of a solvent.", metavar="NAME=SEL")
+    ] = None,
+    charge: Annotated[
+        list[str] | None,
+        typer.Option(help="Formal charge of a species, e.g. Mg=2.", metavar="NAME=Q"),
+    ] = None,
+    cutoff: Annotated[
+        list[str] | None,
+        typer.Option(help='First-shell cutoff, e.g. "Mg-DME.O=2.9 angstrom".', metavar="PAIR=R"),
+    ] = None,
+    dt: Annotated[
+        str | None, typer.Option(help='Time between frames, e.g. "50 ps".', metavar="TIME")
+    ] = None,
+    box: Annotated[
+        str | None,
+        typer.Option(
+            help='Box in angstrom and degrees: "A B C [alpha beta gamma]".', metavar="BOX"
+        ),
+    ] = None,
+    temperature: Annotated[
+        str | None, typer.Option(help='Temperature, e.g. "298.15 K".', metavar="T")
+    ] = None,
+    structure_only: Annotated[
+        bool, typer.Option("--structure-only", help="No diffusion and no conductivity.")
+    ] = False,
+    jobs: JobsOption = 1,
+    scheduler: SchedulerOption = None,
+    strict: StrictOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Analyze a run, or any trajectory that MDAnalysis reads.
+
+    Species are recognised from bonds, elements and charges; the options override what was found.
+
+    Examples:
+
+      solvation analyze runs/mg-tfsi2-dme
+
+      solvation analyze --topology topology.data --trajectory traj.xtc -o my-analysis
+    """
+    with guard_errors():
+        if (recipe is None) == (topology is None):
+            raise RecipeError(
+                "give either a run folder or --topology with --trajectory, one of the two"
+            )
+        if recipe is not None:
+            if trajectory:
+                raise RecipeError("--trajectory goes with --topology, not with a run folder")
+            run_stages(
+                recipe, output, None, "auto", None, Stage.analyze, None, strict, as_json,
+                since=Stage.analyze, jobs=jobs, scheduler=scheduler,
+            )  # fmt: skip
+            return
+        if not trajectory:
+            raise RecipeError("--topology needs --trajectory FILE")
+        assert topology is not None
+        from solvation.pipeline import analyze_trajectory
+        from solvation.units import parse_quantity
+
+        target = output or Path("runs") / f"{topology.resolve().parent.name}-analysis"
+        with open_display(as_json) as listen:
+            run = analyze_trajectory(
+                topology,
+                [split_pieces(path) for path in trajectory],
+                target,
+                transport=not structure_only,
+                jobs=jobs,
+                scheduler=scheduler,
+                cation=cation,
+                anion=anion,
+                solvent=split_pairs("solvent", solvent),
+                charges={
+                    key: read_charge(key, text)
+                    for key, text in split_pairs("charge", charge).items()
+                },
+                cutoffs={
+                    key: parse_quantity(text, "angstrom", name=f"--cutoff {key}")
+                    for key, text in split_pairs("cutoff", cutoff).items()
+                },
+                dt=read_positive("dt", dt, "picosecond"),
+                box=None if box is None else [read_number("box", part) for part in box.split()],
+                temperature=read_positive("temperature", temperature, "kelvin"),
+                command=write_command_line(),
+                progress=listen,
+            )
+        finish_run(run, strict, as_json)

@@ -1,0 +1,91 @@
+"""Choices that several commands share: arguments, options and their help."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = [
+    "AllowScriptsOption",
+    "JobsOption",
+    "JsonOption",
+    "OutputOption",
+    "PlatformOption",
+    "Profile",
+    "ProfileOption",
+    "RecipeArgument",
+    "ReplicasOption",
+    "SchedulerOption",
+    "SetOption",
+    "Stage",
+    "StrictOption",
+]
+
+
+class Profile(StrEnum):
+    """How long to simulate."""
+
+    quick = "quick"
+    standard = "standard"
+    production = "production"
+
+
+class Stage(StrEnum):
+    """The four stages."""
+
+    build = "build"
+    simulate = "simulate"
+    analyze = "analyze"
+    report = "report"
+
+
+RecipeArgument = Annotated[
+    str,
+    typer.Argument(
+        help="A shipped electrolyte (see `solvation systems`), a recipe file, or a run folder.",
+        metavar="RECIPE",
+    ),
+]
+JobsOption = Annotated[int, typer.Option(min=1, help="Processes that look at frames.", metavar="N")]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(help="Dask scheduler whose workers look at frames.", metavar="ADDRESS"),
+]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="Run folder [default: runs/<name>].", metavar="DIR"),
+]
+ProfileOption = Annotated[
+    Profile | None,
+    typer.Option(
+        help="quick: minutes, shows the road; standard: structure; production: transport."
+    ),
+]
+PlatformOption = Annotated[
+    str, typer.Option(help="auto, CUDA, HIP, OpenCL, CPU or Reference.", metavar="PLATFORM")
+]
+ReplicasOption = Annotated[
+    int | None,
+    typer.Option(min=1, help="Independent runs, from different starts in turn.", metavar="N"),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="Change one key of the recipe, e.g. box.cations=24 or protocol.seed=7.",
+        metavar="KEY=VALUE",
+    ),
+]
+AllowScriptsOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-scripts", help="Let the force field's files run Python code; read them first."
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print machine-readable output.")]
+StrictOption = Annotated[
+    bool, typer.Option("--strict", help="Exit with code 4 when a number is not converged.")
+]

@@ -1,0 +1,1 @@
+"""Export: a built system in the files of other simulation programs."""
