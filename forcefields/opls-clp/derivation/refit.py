@@ -6,8 +6,9 @@
 Reads the folder that `solvation parametrize` wrote, adds DF-MP2/cc-pVDZ energies at the shapes of
 every scan (a few minutes, kept in ``derivation/``), and writes the XML with torsions fitted to
 them: relaxed along the scans with the torsions of the round before, fitted, and again, because
-the other P-O bonds turn when one is turned. Bonds, angles and charges stay what they were, but for
-the lengths and angles at rest, which settle again.
+the other P-O bonds turn when one is turned. Charges stay what they were; bonds and angles have the
+constants of modified Seminario, not those that `solvation parametrize` fits to the whole Hessian;
+lengths and angles at rest settle again.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from openmm import unit
 from solvation.build import quantum
 from solvation.build.analogy import assign_rows
 from solvation.build.audit import relax_alone
+from solvation.build.derivation import find_hessian, find_shapes, scan_rotor
 from solvation.build.fitting import compare_minimum, make_system_of, make_template, settle_lengths
 from solvation.build.seminario import measure_dihedral
 from solvation.build.subject import read_subject
@@ -77,16 +79,18 @@ def refit(output: Path) -> None:
     name = asked["name"]
     subject = read_subject(asked["smiles"], charge=asked["charge"], name=name)
     rows = assign_rows(subject)
-    with np.load(folder / "conformers.npz") as data:
-        shape = data["shapes"][0]
-    with np.load(folder / "hessian.npz") as data:
-        hessian = data["hessian"] * quantum.METHODS[asked["method"]][1]
+    words, scaling = quantum.METHODS[asked["method"]]
+    surface = quantum.make_surface(asked["method"], subject.numbers, subject.charge)
+    shapes, lowest = find_shapes(
+        subject, surface, folder, asked["conformers"], asked["seed"], print
+    )  # fmt: skip
+    shape = shapes[0]
+    hessian = find_hessian(surface, shape, folder, print) * scaling
     charges = np.array(json.loads((folder / "charges.json").read_text())["charges"])
     known = find_known(subject, rows)
     rotors = find_rotors(subject, shape, known)
     impropers, rings = find_impropers(subject, rows, shape)
     torsions = {k: (*v, "OPLS-AA 1996, by analogy") for k, v in known.items()} | rings
-    words = quantum.METHODS[asked["method"]][0]
     template = make_template(
         subject, rows, shape, hessian, charges, torsions, impropers,
         source=f"modified Seminario on {words}",
@@ -96,10 +100,10 @@ def refit(output: Path) -> None:
     bare = make_system_of(template, shape, draft)
     paths, wanted = [], []
     for rotor in rotors:
-        stem = f"scan-{'-'.join(map(str, rotor.atoms))}"
-        with np.load(folder / f"{stem}.npz") as data:
-            paths.append(np.array(data["shapes"]))
-        energies = compute_energies(subject.elements, paths[-1], folder / f"{stem}-mp2.txt")
+        scan = scan_rotor(subject, surface, rotor, shape, lowest[0], folder, print)
+        paths.append(scan.shapes)
+        file = folder / f"scan-{'-'.join(map(str, rotor.atoms))}-mp2.txt"
+        energies = compute_energies(subject.elements, scan.shapes, file)
         wanted.append(energies - energies.min())
     terms: dict[tuple[int, int, int, int], tuple[float, float, float]] = {}
     best, errors = terms, [np.inf] * len(rotors)
