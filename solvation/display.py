@@ -29,6 +29,7 @@ __all__ = [
 
 def show_forcefield(field: ForceField) -> None:
     """Print what a force field covers, where it is from, and what is wrong with it."""
+    from solvation.build.coverage import describe_gaps
     from solvation.build.ionset import list_ions
     from solvation.library import find_species
 
@@ -57,9 +58,11 @@ def show_forcefield(field: ForceField) -> None:
     for block in field.card["block"]:
         fitted = f" Fitted to: {block['fitted_to']}." if "fitted_to" in block else ""
         console.print(f"{block.get('name', '')}:{fitted} {block.get('note', '')}".rstrip() + "\n")
-    for table in ("conversion", "left_out", "failings"):
+    for table in ("conversion", "failings"):
         for key, text in field.card.get(table, {}).items():
             console.print(f"{table.replace('_', ' ')}, {key}: {text}")
+    for line in describe_gaps(field):
+        console.print(f"not covered, {line}")
     console.print(f"\nEvery row names its source: {', '.join(str(file) for file in field.files)}")
 
 

@@ -27,6 +27,7 @@ _PROSE = frozenset(
         "units",
         "coverage",
         "files",
+        "adds",
         "block",
         "left_out",
         "failings",
@@ -126,7 +127,10 @@ def _list_folders(forcefield: str) -> list[Path]:
         except (OSError, ValueError):  # said better where the card is checked
             continue
         others = [str(card["extends"])] if "extends" in card else []
-        others += [str(e).split("/")[0] for e in card.get("files", ()) if "/" in str(e)]
+        entries = [*card.get("files", ()), *card.get("adds", ())]
+        replaces = card.get("replaces")
+        entries += replaces.values() if isinstance(replaces, dict) else ()
+        others += [str(e).split("/")[0] for e in entries if "/" in str(e)]
         names += [other for other in dict.fromkeys(others) if other not in names]
     return folders
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from solvation.build.audit import audit_system
 from solvation.build.composition import compose, compute_refractive_index
-from solvation.build.forcefield import check_coverage
+from solvation.build.coverage import check_coverage
 from solvation.build.ionset import choose_ions
 from solvation.build.packing import pack_box
 from solvation.build.supplement import load_model

@@ -48,6 +48,7 @@ def write_card(
 
     name = subject.name
     words, scaling = METHODS[asked["method"]]
+    words, stretch = report.get("words", words), asked.get("stretch")
     measured = report["agreement"]
     flags = report["flags"]
     species: dict[str, Any] = {
@@ -109,8 +110,9 @@ def write_card(
             "lowest_frequency": f"{measured['lowest_frequency']:.1f} 1/cm",
             "verdict": "; ".join(flags) or "within all bounds",
             "reproduce": f"solvation parametrize \"{subject.smiles}\" --charge {subject.charge} "
-            f"--name {name} --method {asked['method']} --conformers {asked['conformers']} "
-            f"--seed {asked['seed']}",
+            f"--name {name} --method {asked['method']} "
+            + (f"--stretch {stretch} " if stretch else "")
+            + f"--conformers {asked['conformers']} --seed {asked['seed']}",
             "versions": asked["versions"],
         },
         "failings": {

@@ -2,7 +2,8 @@
 
 A force field is a folder with ``card.toml`` (what, whose, licence, units, mixing rule, coverage)
 and XML in OpenMM's format: ``<name>.xml``, or the ``files`` that the card lists, which may lie in
-another force field's folder. A card that ``extends`` another says only what differs. OpenMM runs
+another force field's folder. A card that ``extends`` another says only what differs: ``replaces``
+puts a file of its own in the place of one, ``adds`` puts files after them. OpenMM runs
 the ``<Script>`` elements of such a file as Python, so files with one are refused unless the caller
 allows it; an ``<Include>`` may bring anything from anywhere, so it is refused always.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,10 @@ from xml.parsers import expat
 from solvation.build.ionset import check_ions, keep_ions
 from solvation.build.polarization import check_drude
 from solvation.build.template import check_terms
-from solvation.errors import ForceFieldError, MissingParameterError, RecipeError
+from solvation.errors import ForceFieldError, RecipeError
 from solvation.library import find_forcefield, find_species
 
-__all__ = ["ForceField", "check_coverage", "load_card", "load_forcefield"]
+__all__ = ["ForceField", "load_card", "load_forcefield"]
 
 _REQUIRED = {
     "name": str,
@@ -147,34 +148,6 @@ def load_card(
     return card, files, scale_14
 
 
-def check_coverage(forcefield: ForceField, species: Iterable[str]) -> None:
-    """Check that every species has parameters.
-
-    Parameters
-    ----------
-    forcefield
-        The force field.
-    species
-        Names or aliases of the species that are needed.
-
-    Raises
-    ------
-    MissingParameterError
-        If one has none. The message gives the force field's reason if its card has one.
-    """
-    missing = {find_species(name).name: None for name in species}
-    missing = {name: None for name in missing if name not in forcefield.coverage}
-    if not missing:
-        return
-    reasons = forcefield.card.get("left_out", {})
-    why = " ".join(f"({name}: {reasons[name]})" for name in missing if name in reasons)
-    raise MissingParameterError(
-        f"force field {forcefield.name} has no parameters for {', '.join(missing)}; it covers "
-        f"{', '.join(forcefield.coverage)}"
-        + (f" {why}" if why else "; a card that extends it can add one (CONTRIBUTING.md)")
-    )
-
-
 def _read_layers(file: Path, above: tuple[str, ...] = ()) -> dict[str, Any]:
     """Read a card and lay it over the one it extends; blocks are matched by name."""
     try:
@@ -190,8 +163,11 @@ def _read_layers(file: Path, above: tuple[str, ...] = ()) -> dict[str, Any]:
     base = _read_layers(find_forcefield(other) / "card.toml", above)
     merged = {**base, **card}
     merged.pop("files", None)
+    replaces, adds = merged.pop("replaces", {}), merged.pop("adds", [])
     if "files" in card:
         merged["files"] = card["files"]
+    elif replaces or adds:
+        merged["files"] = _take_over_files(base, other, replaces, adds, file)
     for key in _MERGED:
         if key in base and key in card:
             merged[key] = {**base[key], **card[key]}
@@ -202,6 +178,23 @@ def _read_layers(file: Path, above: tuple[str, ...] = ()) -> dict[str, Any]:
     }
     merged["block"] = list(blocks.values())
     return merged
+
+
+def _take_over_files(
+    base: Mapping[str, Any], other: str, replaces: Any, adds: Any, file: Path
+) -> list[str]:
+    """List the files of the card that is extended, some replaced, and others after them."""
+    if not isinstance(replaces, dict) or not isinstance(adds, list):
+        raise ForceFieldError(
+            f'{file}: write replaces = {{ "theirs.xml" = "mine.xml" }} and adds = ["mine.xml"]'
+        )
+    theirs = [str(entry) for entry in base.get("files", [f"{base.get('name')}.xml"])]
+    if unknown := sorted(set(replaces) - set(theirs)):
+        raise ForceFieldError(
+            f'{file}: replaces "{unknown[0]}", but {other} has {", ".join(theirs)}; correct it'
+        )
+    kept = [replaces.get(e, e if "/" in e else f"{other}/{e}") for e in theirs]
+    return [*kept, *adds]
 
 
 def _read_card(file: Path) -> dict[str, Any]:

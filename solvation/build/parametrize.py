@@ -16,6 +16,7 @@ import numpy as np
 from solvation.build import quantum
 from solvation.build.analogy import assign_rows
 from solvation.build.audit import relax_alone
+from solvation.build.correction import WORDS, correct_surface, find_correction, parse_bond
 from solvation.build.derivation import (
     Listener,
     find_charges,
@@ -86,6 +87,7 @@ def parametrize(
     name: str,
     output: Path,
     method: str = "gfn2",
+    stretch: str | None = None,
     conformers: int = 2,
     orientations: int = 2,
     threads: int = 2,
@@ -106,6 +108,9 @@ def parametrize(
         Folder to write.
     method
         ``"gfn2"`` or ``"b3lyp"``, for geometry, Hessian and scans.
+    stretch
+        Bond, e.g. ``"0-19"``, atoms numbered from 0 as in the SMILES, whose length is to follow
+        B3LYP/def2-SVP where GFN2-xTB misses it.
     conformers, orientations
         Shapes, and orientations of the points around each, in the fit of the charges.
     threads
@@ -128,18 +133,26 @@ def parametrize(
     subject = read_subject(source, charge=charge, name=name)
     if method not in quantum.METHODS:
         raise RecipeError(f'--method "{method}" is not known; use {", ".join(quantum.METHODS)}')
+    if stretch is not None and method != "gfn2":
+        raise RecipeError(f'--stretch mends GFN2-xTB; leave it out with --method "{method}"')
+    bond = None if stretch is None else parse_bond(stretch, subject)
     rows = assign_rows(subject)
     _check_name(subject)
     quantum.require_programs()
     folder = output / "derivation"
     asked = {
         "smiles": subject.smiles, "charge": charge, "name": name, "method": method,
-        "conformers": conformers, "orientations": orientations, "seed": seed,
+        "stretch": stretch, "conformers": conformers, "orientations": orientations, "seed": seed,
         "versions": _list_versions(),
     }  # fmt: skip
     open_derivation(folder, asked)
     listen = keep_log(folder / "log.txt", listen)
     surface = quantum.make_surface(method, subject.numbers, charge)
+    words, scaling = quantum.METHODS[method]
+    if bond is not None:
+        correction = find_correction(subject, surface, bond, folder, seed, listen)
+        surface = correct_surface(surface, correction)
+        words += f" ({'-'.join(subject.elements[a] for a in bond)} stretched as by {WORDS})"
     shapes, energies = find_shapes(subject, surface, folder, conformers, seed, listen)
     check_angles(subject, shapes[0])
     hessian = find_hessian(surface, shapes[0], folder, listen)
@@ -154,7 +167,6 @@ def parametrize(
     listen("fit: bonds, angles, torsions")
     impropers, rings = find_impropers(subject, rows, shapes[0])
     torsions = {k: (*v, "OPLS-AA 1996, by analogy") for k, v in known.items()} | rings
-    words, scaling = quantum.METHODS[method]
     template = make_template(
         subject, rows, shapes[0], hessian * scaling, charges.values, torsions, impropers,
         source=f"Hessian of {words}",
@@ -171,7 +183,7 @@ def parametrize(
     flags = _judge(agreement, charges)
     report = {
         "agreement": asdict(agreement), "rrms": charges.rrms, "rmse": charges.rmse,
-        "points": charges.n_points, "flags": flags,
+        "points": charges.n_points, "flags": flags, "words": words,
         "scans": [
             {"bond": "-".join(subject.elements[a] for a in rotor.atoms), "rms": round(error, 3)}
             for rotor, error in zip(rotors, errors, strict=True)

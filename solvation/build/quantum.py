@@ -99,10 +99,10 @@ def relax(
     elements: Sequence[str],
     positions: NDArray[np.float64],
     *,
-    held: tuple[tuple[int, int, int, int], float] | None = None,
+    held: tuple[tuple[int, ...], float] | None = None,
     steps: int = 300,
 ) -> tuple[NDArray[np.float64], float]:
-    """Minimize the energy, with one dihedral held at an angle in degrees if asked.
+    """Minimize the energy, with one dihedral held in degrees, or one length in Å, if asked.
 
     Returns
     -------
@@ -133,9 +133,10 @@ def relax(
     molecule.xyzs = [np.array(positions, dtype=float)]
     constraints, values = None, None
     if held is not None:
-        atoms, angle = held
+        atoms, value = held
+        kind = "distance" if len(atoms) == 2 else "dihedral"
         text = " ".join(str(atom + 1) for atom in atoms)
-        constraints, values = parse_constraints(molecule, f"$set\ndihedral {text} {angle:.4f}\n")
+        constraints, values = parse_constraints(molecule, f"$set\n{kind} {text} {value:.4f}\n")
     internal = DelocalizedInternalCoordinates(
         molecule,
         build=True,

@@ -28,6 +28,14 @@ def parametrize_command(
     method: Annotated[
         str, typer.Option(help="gfn2 or b3lyp: geometry, Hessian, scans.", metavar="METHOD")
     ] = "gfn2",
+    stretch: Annotated[
+        str | None,
+        typer.Option(
+            help="Bond that GFN2-xTB misses, e.g. 0-19, to follow B3LYP; atoms of the SMILES "
+            "from 0.",
+            metavar="I-J",
+        ),
+    ] = None,
     conformers: Annotated[
         int, typer.Option(min=1, help="Shapes in the fit of the charges.", metavar="N")
     ] = 2,
@@ -58,6 +66,7 @@ def parametrize_command(
             name=name,
             output=output or Path(name),
             method=method,
+            stretch=stretch,
             conformers=conformers,
             orientations=orientations,
             threads=threads,

@@ -248,7 +248,7 @@ def test_systems_and_forcefields(call: Call) -> None:
         "opls2020-clp",
         "lm-iod",
         "Sambasivarao",
-        "left out, FEC",
+        "not covered, FEC",
         "failings",
     ):
         assert text in out, text

@@ -133,6 +133,28 @@ def test_a_force_field_that_shares_files_depends_on_them(
     assert hash_build(load(setting)) != before
 
 
+def test_which_file_a_card_replaces_decides_the_box(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "forcefields" / "mine"
+    folder.mkdir(parents=True)
+    card = 'extends = "opls-clp"\nname = "mine"\ntitle = "mine"\n'
+    (folder / "card.toml").write_text(card)
+    monkeypatch.setenv("SOLVATION_PATH", str(tmp_path))
+    setting = "model.forcefield=mine"
+    before = hash_build(load(setting))
+    (folder / "card.toml").write_text(card + 'adds = ["x.xml"]')
+    assert hash_build(load(setting)) == before  # there is no such file yet
+    (folder / "card.toml").write_text(card + 'replaces = { "occo.xml" = "opls-clp-occo/occo.xml" }')
+    after = hash_build(load(setting))
+    assert after != before
+    other = folder.with_name("opls-clp-occo")
+    shutil.copytree(find_forcefield("opls-clp-occo"), other)
+    assert hash_build(load(setting)) == after
+    _edit(other / "occo.xml", 'k2="', 'k2="1')
+    assert hash_build(load(setting)) != after
+
+
 def test_differences_are_named_with_both_values() -> None:
     old: dict[str, Any] = {"a": 1, "t": {"x": 1, "y": 2}, "gone": 1}
     new: dict[str, Any] = {"a": 1, "t": {"x": 1, "y": 3}, "new": 1}

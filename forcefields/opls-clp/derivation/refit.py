@@ -5,8 +5,10 @@
 
 Reads the folder that `solvation parametrize` wrote, adds DF-MP2/cc-pVDZ energies at the shapes of
 every scan (a few minutes, kept in ``derivation/``), and writes the XML with torsions fitted to
-them. Bonds, angles and charges stay what they were, but for the lengths and angles at rest, which
-settle again.
+them: relaxed along the scans with the torsions of the round before, fitted, and again, because
+the other P-O bonds turn when one is turned. Charges stay what they were; bonds and angles have the
+constants of modified Seminario, not those that `solvation parametrize` fits to the whole Hessian;
+lengths and angles at rest settle again.
 """
 
 from __future__ import annotations
@@ -17,17 +19,23 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+import openmm
 from numpy.typing import NDArray
+from openmm import unit
 
 from solvation.build import quantum
 from solvation.build.analogy import assign_rows
 from solvation.build.audit import relax_alone
+from solvation.build.derivation import find_hessian, find_shapes, scan_rotor
 from solvation.build.fitting import compare_minimum, make_system_of, make_template, settle_lengths
 from solvation.build.seminario import measure_dihedral
 from solvation.build.subject import read_subject
 from solvation.build.torsion import Scan, find_impropers, find_known, find_rotors, fit_terms
 
 METHOD = "DF-MP2/cc-pVDZ//GFN2-xTB"
+ROUNDS = 12
+SCALE = 10.0
+"""kJ/mol; a point this high weighs 1/e of the lowest, as in `solvation.build.torsion`."""
 
 
 def compute_energies(
@@ -48,6 +56,19 @@ def compute_energies(
     return np.loadtxt(file)
 
 
+def compute_bare(system: openmm.System, shapes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Energy without the fitted torsions at every shape, kJ/mol."""
+    context = openmm.Context(
+        system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference")
+    )
+    found = []
+    for shape in shapes:
+        context.setPositions(shape / 10)
+        energy = context.getState(getEnergy=True).getPotentialEnergy()
+        found.append(energy.value_in_unit(unit.kilojoule_per_mole))
+    return np.array(found)
+
+
 def refit(output: Path) -> None:
     """Fit again and write the XML."""
     from rdkit import Chem
@@ -58,37 +79,64 @@ def refit(output: Path) -> None:
     name = asked["name"]
     subject = read_subject(asked["smiles"], charge=asked["charge"], name=name)
     rows = assign_rows(subject)
-    with np.load(folder / "conformers.npz") as data:
-        shape = data["shapes"][0]
-    with np.load(folder / "hessian.npz") as data:
-        hessian = data["hessian"] * quantum.METHODS[asked["method"]][1]
+    words, scaling = quantum.METHODS[asked["method"]]
+    surface = quantum.make_surface(asked["method"], subject.numbers, subject.charge)
+    shapes, lowest = find_shapes(
+        subject, surface, folder, asked["conformers"], asked["seed"], print
+    )  # fmt: skip
+    shape = shapes[0]
+    hessian = find_hessian(surface, shape, folder, print) * scaling
     charges = np.array(json.loads((folder / "charges.json").read_text())["charges"])
     known = find_known(subject, rows)
     rotors = find_rotors(subject, shape, known)
     impropers, rings = find_impropers(subject, rows, shape)
     torsions = {k: (*v, "OPLS-AA 1996, by analogy") for k, v in known.items()} | rings
-    words = quantum.METHODS[asked["method"]][0]
     template = make_template(
         subject, rows, shape, hessian, charges, torsions, impropers,
         source=f"modified Seminario on {words}",
     )  # fmt: skip
     draft = folder / "draft.xml"
     template = settle_lengths(template, shape, draft)
-    system = make_system_of(template, shape, draft)
-    scans = []
+    bare = make_system_of(template, shape, draft)
+    paths, wanted = [], []
     for rotor in rotors:
-        stem = f"scan-{'-'.join(map(str, rotor.atoms))}"
-        with np.load(folder / f"{stem}.npz") as data:
-            shapes = np.array(data["shapes"])
-        wanted = compute_energies(subject.elements, shapes, folder / f"{stem}-mp2.txt")
-        pairs = [
-            relax_alone(system, s, held=(rotor.atoms, measure_dihedral(s, rotor.atoms)))
-            for s in shapes
-        ]
-        bare = np.array([energy for _, energy in pairs])
-        relaxed = np.array([s for s, _ in pairs])
-        scans.append(Scan(reference=wanted - wanted.min(), bare=bare, shapes=relaxed))
-    terms, errors = fit_terms(subject, rotors, scans, known)
+        scan = scan_rotor(subject, surface, rotor, shape, lowest[0], folder, print)
+        paths.append(scan.shapes)
+        file = folder / f"scan-{'-'.join(map(str, rotor.atoms))}-mp2.txt"
+        energies = compute_energies(subject.elements, scan.shapes, file)
+        wanted.append(energies - energies.min())
+    terms: dict[tuple[int, int, int, int], tuple[float, float, float]] = {}
+    best, errors = terms, [np.inf] * len(rotors)
+    for _ in range(ROUNDS):
+        fitted = {key: (*v, f"fitted to {METHOD} scans") for key, v in terms.items()}
+        trial = replace(template, torsions={**template.torsions, **fitted})
+        system = make_system_of(trial, shape, draft)
+        scans, left = [], []
+        for rotor, path, energies in zip(rotors, paths, wanted, strict=True):
+            pairs = [
+                relax_alone(system, s, held=(rotor.atoms, measure_dihedral(s, rotor.atoms)))
+                for s in path
+            ]
+            relaxed = np.array([s for s, _ in pairs])
+            scans.append(Scan(reference=energies, bare=compute_bare(bare, relaxed), shapes=relaxed))
+            off = np.array([energy for _, energy in pairs]) - energies
+            weights = np.exp(-energies / SCALE)
+            weights /= weights.sum()
+            left.append(float(np.sqrt(weights @ (off - weights @ off) ** 2)))
+        print("weighted rms errors (kJ/mol):", *(f"{error:.2f}" for error in left))
+        if terms and np.hypot(*left) < np.hypot(*errors):
+            best, errors = terms, left
+        found, _ = fit_terms(subject, rotors, scans, known)
+        step = 0.5 if terms else 1.0
+        terms = {
+            key: tuple(  # type: ignore[misc]
+                old + step * (new - old)
+                for new, old in zip(v, terms.get(key, (0.0, 0.0, 0.0)), strict=True)
+            )
+            for key, v in found.items()
+        }
+    terms = best
+    terms = {key: (round(a, 4), round(b, 4), round(c, 4)) for key, (a, b, c) in terms.items()}
     fitted = {key: (*v, f"fitted to {METHOD} scans") for key, v in terms.items()}
     template = replace(template, torsions={**template.torsions, **fitted})
     template = settle_lengths(template, shape, draft)

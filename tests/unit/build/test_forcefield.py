@@ -5,13 +5,15 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from solvation.build.box import check_recipe
-from solvation.build.forcefield import ForceField, check_coverage, load_forcefield
+from solvation.build.coverage import check_coverage, describe_gaps
+from solvation.build.forcefield import ForceField, load_forcefield
 from solvation.build.molecule import embed_molecule
 from solvation.build.terms import drop_opposite_angles
 from solvation.errors import ForceFieldError, MissingParameterError
@@ -20,6 +22,7 @@ from solvation.library import (
     find_species,
     graph_key,
     list_forcefields,
+    list_species,
     openmm_forcefield_directory,
 )
 from solvation.pipeline import run
@@ -225,7 +228,20 @@ def test_missing_species_are_named_with_the_reason() -> None:
     ) as e:
         check_coverage(FORCEFIELD, ["DME", "FEC", "butyronitrile"])
     assert "(BN: The OPLS nitrile" in str(e.value)
+    assert 'solvation parametrize "O=C1OCC(F)O1" --charge 0 --name FEC and' in str(e.value)
+    assert 'species = ["FEC", "BN"] under [model]' in str(e.value)
     assert "\n" not in str(e.value)
+    with pytest.raises(MissingParameterError, match=r"rows under \[drude.alpha\] and \[drude.frag"):
+        check_coverage(load_forcefield("clpol-drude"), ["EC"])
+
+
+def test_gaps_are_all_species_that_are_not_covered() -> None:
+    for name in list_forcefields():
+        field = load_forcefield(name)
+        lines = describe_gaps(field)
+        named = [word for line in lines for word in line.split(":")[0].split(", ")]
+        assert sorted([*named, *field.coverage]) == sorted(one.name for one in list_species())
+        assert all("would supply" in line or "can add" in line for line in lines)
 
 
 @pytest.fixture
@@ -334,6 +350,77 @@ def test_a_card_that_extends_says_only_what_differs() -> None:
     assert "10.1021/ja9621760" not in str(blocks[1]["ethers"])
     assert new.card["failings"]["twelve_six"] == old.card["failings"]["twelve_six"]
     assert new.card["failings"]["density"] != old.card["failings"]["density"]
+
+
+EXTENDING = """extends = "opls-clp"
+name = "mine"
+title = "one species more"
+{lines}
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ('adds = ["x.xml", "opls2020-clp/y.xml"]', ["mine/x.xml", "opls2020-clp/y.xml"]),
+        ('replaces = { "occo.xml" = "opls-clp-occo/occo.xml" }', ["opls-clp-occo/occo.xml"]),
+        ('replaces = { "occo.xml" = "x.xml" }\nadds = ["y.xml"]', ["mine/x.xml", "mine/y.xml"]),
+    ],
+)
+def test_a_card_that_extends_takes_over_the_files(
+    lines: str, expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "forcefields" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "card.toml").write_text(EXTENDING.format(lines=lines))
+    shutil.copy(FORCEFIELD.folder / "occo.xml", folder / "x.xml")
+    (folder / "y.xml").write_text("<ForceField/>")
+    shutil.copytree(find_forcefield("opls2020-clp"), folder.parent / "opls2020-clp")
+    (folder.parent / "opls2020-clp" / "y.xml").write_text("<ForceField/>")
+    monkeypatch.setenv("SOLVATION_PATH", str(tmp_path))
+    found = ["/".join(file.parts[-2:]) for file in load_forcefield("mine").files]
+    theirs = [f"opls-clp/{file.name}" for file in FORCEFIELD.files]
+    assert [file for file in found if file not in theirs] == expected
+    gone = {"opls-clp/occo.xml"} if "replaces" in lines else set()
+    assert set(theirs) - set(found) == gone
+    if gone:  # in its place, so that the order is the same
+        assert found[theirs.index("opls-clp/occo.xml")] == expected[0]
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ('replaces = { "ethers.xml" = "x.xml" }', 'replaces "ethers.xml", but opls-clp has opls'),
+        ('replaces = ["occo.xml"]', "write replaces = {"),
+        ('adds = "x.xml"', "write replaces = {"),
+        ('adds = ["../x.xml"]', 'files lists "../x.xml"'),
+    ],
+)
+def test_what_a_card_takes_over_must_be_there(
+    lines: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "forcefields" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "card.toml").write_text(EXTENDING.format(lines=lines))
+    monkeypatch.setenv("SOLVATION_PATH", str(tmp_path))
+    with pytest.raises(ForceFieldError, match=message) as caught:
+        load_forcefield("mine")
+    assert "\n" not in str(caught.value)
+
+
+@every_forcefield
+def test_the_file_for_plain_openmm_follows_the_card(forcefield: ForceField) -> None:
+    """Octahedra need the geometry, which plain OpenMM does not see when it makes a System."""
+    lines = [
+        f' <Include file="../{file.parent.name}/{file.name}"/>'
+        for file in forcefield.files
+        if not set(forcefield.card["octahedral"])
+        & {residue.get("name") for residue in ElementTree.parse(file).iterfind("Residues/Residue")}
+    ]
+    text = (
+        Path(openmm_forcefield_directory()) / "solvation" / f"{forcefield.name}.xml"
+    ).read_text()
+    assert [line for line in text.splitlines() if "<Include" in line] == lines
 
 
 def test_the_two_ether_sets_differ_where_their_papers_do() -> None:

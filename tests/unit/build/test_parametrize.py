@@ -85,6 +85,28 @@ def test_finished_steps_are_not_repeated(borohydride, monkeypatch):
         parametrize("[BH4-]", charge=-1, name="BH4", output=folder, orientations=1, method="b3lyp")
 
 
+@needs_extra
+@quiet
+def test_a_corrected_bond_has_the_length_of_the_density_functional(tmp_path):
+    from solvation.build import quantum
+    from solvation.build.correction import correct_surface, find_correction
+    from solvation.build.subject import embed_conformers
+
+    subject = read_subject("F[BH3-]", charge=-1, name="X")
+    surface = quantum.make_surface("gfn2", subject.numbers, -1)
+    lines: list[str] = []
+    found = find_correction(subject, surface, (0, 1), tmp_path, 1, lines.append)
+    assert len(lines) == 5
+    assert found.error < 0.5
+    again: list[str] = []
+    assert find_correction(subject, surface, (0, 1), tmp_path, 1, again.append) == found
+    assert not again
+    start = embed_conformers(subject, 1, seed=1)[0]
+    shape, _ = quantum.relax(correct_surface(surface, found), subject.elements, start)
+    # Relaxed with B3LYP/def2-SVP in everything: 1.4417.
+    assert np.linalg.norm(shape[0] - shape[1]) == pytest.approx(1.4417, abs=0.006)
+
+
 def test_octahedra_are_refused():
     subject = read_subject("[P-](F)(F)(F)(F)(F)F", charge=-1, name="X")
     ends = np.concatenate([np.eye(3), -np.eye(3)]) * 1.6
