@@ -7,6 +7,7 @@
 
 # %%
 import json
+import re
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -53,8 +54,8 @@ print("picture:", OUT / "energies.png")
 # %%
 box = run.folder.build("contact") / "topology.pdb"
 shells = solvation.analyze_trajectory(box, [box], OUT / "shells")
-index = json.loads((OUT / "shells" / "structures" / "index.json").read_text())
-rows = index if isinstance(index, list) else index["structures"]
+structures = OUT / "shells" / "structures"
+rows = json.loads((structures / "index.json").read_text())
 for row in rows:
     print(row["motif"], "charge", row["charge"], "multiplicity", row["multiplicity"])
 
@@ -66,9 +67,9 @@ assert max(value for terms in off.values() for value in terms.values()) < 0.01
 assert (OUT / "gromacs").is_dir()
 assert rows
 for row in rows:
-    anions = 2 - row["charge"]  # Mg2+ and so many TFSI-
+    anions = sum(int(n) for n in re.findall(r"\(TFSI\)(\d+)", row["motif"]))
+    assert row["charge"] == 2 - anions  # Mg2+ and so many TFSI-
     assert row["multiplicity"] == 1
-    assert anions == row["motif"].count("TFSI") or "TFSI" in row["motif"]
-    first = next((OUT / "shells" / "structures").glob(f"*{row['name']}*.xyz"), None)
-    assert first is None or int(first.read_text().split()[0]) > 1
+    lines = (structures / f"{row['name']}.xyz").read_text().splitlines()
+    assert int(lines[0]) == len(lines) - 2
 print("the numbers are as they should be")

@@ -157,3 +157,44 @@ def write_foreign(folder: Path) -> None:
     shutil.copy(data, folder / "topology.data")
     for name in ("traj", "replica-1", "replica-2", "part1", "part2"):
         shutil.copy(run / "simulate" / "separated-1" / "trajectory.xtc", folder / f"{name}.xtc")
+
+
+EXAMPLE = re.compile(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```", re.MULTILINE | re.DOTALL)
+NUMBER = re.compile(r"([-+]?\d+(?:\.\d+)?)(?: ± (\d+(?:\.\d+)?))?")
+
+
+def read_example() -> tuple[str, str]:
+    """The example of the README and what it says that it prints."""
+    found = EXAMPLE.search((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert found is not None
+    return found[1], found[2]
+
+
+def test_the_example_of_the_readme_is_short_and_shows_its_output() -> None:
+    code, shown = read_example()
+    assert len([line for line in code.splitlines() if line.strip()]) <= 15
+    asked = re.findall(r'"([\w.()-]+)"', code[code.index("for name in") :].partition(":")[0])
+    lines = shown.splitlines()
+    assert [line.split()[0] for line in lines[: len(asked)]] == asked
+    assert {line.split()[-1] for line in lines[: len(asked)]} <= {"ok", "bound", "not_converged"}
+
+
+@pytest.mark.slow
+def test_the_example_of_the_readme_prints_what_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same names and statuses; numbers within four errors: processors round differently."""
+    monkeypatch.chdir(tmp_path)
+    code, shown = read_example()
+    exec(compile(code, "README.md", "exec"), {"__name__": "__main__"})
+    said = capsys.readouterr().out
+    assert len(said.splitlines()) == len(shown.splitlines())
+    for here, there in zip(said.splitlines(), shown.splitlines(), strict=True):
+        assert (here.split()[0], here.split()[-1]) == (there.split()[0], there.split()[-1])
+        if "bound" in here:
+            continue
+        found, known = NUMBER.search(here[24:]), NUMBER.search(there[24:])
+        assert found
+        assert known
+        error = float(known[2] or 0.05) + float(found[2] or 0.05)
+        assert abs(float(found[1]) - float(known[1])) < 4 * error, (here, there)

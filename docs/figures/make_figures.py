@@ -1,4 +1,4 @@
-"""Make every picture of the README and the documentation, from real runs: ``make figures``.
+"""Make every picture of README and documentation, and what its example prints: ``make figures``.
 
 What is needed is run first, the runs of the tutorials (minutes on a laptop), and is kept in
 ``runs/``, so that a second call only draws. The picture of the report is taken with Chromium.
@@ -6,7 +6,10 @@ What is needed is run first, the runs of the tutorials (minutes on a laptop), an
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
+import re
 import runpy
 import shutil
 import subprocess
@@ -174,8 +177,20 @@ def take_picture(page: Path, path: Path) -> None:
         )  # fmt: skip
 
 
+def write_output(page: Path) -> None:
+    """Run the Python example of the README and put what it prints below it."""
+    text = page.read_text(encoding="utf-8")
+    example = re.search(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```", text, re.M | re.S)
+    assert example is not None, "the README has no example with its output"
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        exec(compile(example[1], page.name, "exec"), {"__name__": "__main__"})
+    page.write_text(text.replace(example[2], said.getvalue(), 1), encoding="utf-8")
+
+
 def main() -> None:
     """Make them all."""
+    os.chdir(ROOT)
     os.environ.setdefault("MPLBACKEND", "Agg")
     IMAGES.mkdir(exist_ok=True)
     first, starts = run_first(), run_starts()
@@ -190,6 +205,7 @@ def main() -> None:
             os.chdir(home)
         picture = next(Path(folder).rglob("long-enough.png"))
         shutil.copy(picture, IMAGES / "long-enough.png")
+    write_output(ROOT / "README.md")
     take_picture(first.report, IMAGES / "report.png")
 
 
