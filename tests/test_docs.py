@@ -265,6 +265,29 @@ def test_results_have_the_names_of_the_reference() -> None:
         assert any(re.fullmatch(p, quantity.name) for p in patterns), quantity.name
 
 
+def test_units_in_the_reference_are_those_of_the_program() -> None:
+    from solvation.analyze.frames import ArraySource
+    from solvation.analyze.stage import analyze_scene
+    from solvation.analyze.topology import scene_from_arrays
+    from solvation.synthetic import make_mixture
+
+    text = read_page("reference/results.md").partition("## results.nc")[0]
+    rows = re.findall(r"^\| `([a-z_]+\.?[^`]*)` \| ([^|]+?) \| ", text, flags=re.MULTILINE)
+    box = make_mixture(np.random.default_rng(3), n_frames=24)
+    source = ArraySource(positions=box.positions, boxes=box.box, times=box.times)
+    scene = scene_from_arrays(box.elements, box.bonds, [source], charges=box.charges)
+    checked = 0
+    for quantity in analyze_scene(scene, temperature=298.15)[1]:
+        for name, unit in rows:
+            pattern = re.sub(r"<\w+>", ".+", re.sub(r"[.+]", r"\\\g<0>", name))
+            pattern = re.sub(r"\{([^}]+)\}", lambda m: f"({m[1].replace(',', '|')})", pattern)
+            if re.fullmatch(pattern, quantity.name):
+                assert quantity.unit == unit, f"{quantity.name}: {quantity.unit}, not {unit}"
+                checked += 1
+                break
+    assert checked > 30
+
+
 def write_systems() -> str:
     """The tables of docs/reference/systems.md, from the folder."""
     rows: dict[str, list[str]] = {"A": [], "B": [], "C": []}
