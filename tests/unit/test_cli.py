@@ -240,11 +240,11 @@ def test_systems_and_forcefields(call: Call) -> None:
     rows = json.loads(call("forcefields", "--json")[1])
     assert "DME" in next(row for row in rows if row["name"] == "opls-clp")["coverage"]
     assert json.loads(call("forcefields", "opls-clp", "--json")[1])["mixing"] == "geometric"
-    code, out, _ = call("forcefields", "opls2020-clp")
+    code, out, _ = call("forcefields", "opls1996-clp")
     assert code == 0
     for text in (
         "geometric",
-        "opls2020-clp",
+        "opls1996-clp",
         "lm-iod",
         "Sambasivarao",
         "not covered, FEC",

@@ -121,7 +121,7 @@ def test_a_number_decides_the_box(
 def test_a_force_field_that_shares_files_depends_on_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    setting = "model.forcefield=opls2020-clp"
+    setting = "model.forcefield=opls1996-clp"
     before = hash_build(load(setting))
     assert before != hash_build(load())
     folder = tmp_path / "forcefields" / "opls-clp"

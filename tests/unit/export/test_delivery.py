@@ -110,7 +110,7 @@ def test_sigma_and_epsilon_are_those_of_the_force_field(blueprint: Blueprint) ->
         (blueprint.elements[i], round(blueprint.sigmas[i], 6), round(blueprint.epsilons[i], 6))
         for i in range(blueprint.n_atoms)
     }
-    assert ("O", 2.9, 0.58576) in found  # ether O, OPLS-AA 1996: 0.14 kcal/mol
+    assert ("O", 2.9, 0.50208) in found  # ether O, OPLS/2020: 0.12 kcal/mol
     assert ("N", 3.25, 0.71128) in found  # TFSI
     assert ("P", 3.74, 0.8368) in found
     sigma, epsilon = 0.2856, 0.0624
