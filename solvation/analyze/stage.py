@@ -145,11 +145,11 @@ def analyze_scene(
     diffusion = measure_diffusion(scene, paths) if transport else None
     if diffusion is not None:
         nodes["diffusion"] = diffusion
-        conductivity = measure_conductivity(
-            scene, paths, diffusion, temperature=known or ROOM_TEMPERATURE
+        nodes.update(
+            measure_conductivity(
+                scene, paths, diffusion, temperature=known or ROOM_TEMPERATURE, tables=tables
+            )
         )
-        if conductivity is not None:
-            nodes["conductivity"] = conductivity
     nodes["density"] = measure_density(scene, paths)
     nodes["structure"] = take_structure(scene)
     _describe(nodes, radii)
@@ -252,6 +252,6 @@ def _describe(nodes: dict[str, xr.Dataset], cutoffs: Mapping[tuple[str, str], fl
         "a molecule bound to the cation, any atom of which is within the sum of the van der Waals "
         "radii + 0.5 Å of a donor atom of the anion"
     )
-    for name in ("diffusion", "conductivity"):
+    for name in ("diffusion", "conductivity", "onsager"):
         if name in nodes:
             nodes[name].attrs["frame"] = "centre of mass of the system"

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from solvation.analyze.conductivity import summarize_conductivity
 from solvation.analyze.cutoff import Cutoff
 from solvation.analyze.dipole import summarize_permittivity
 from solvation.analyze.exchange import MECHANISMS
+from solvation.analyze.onsager import summarize_onsager
 from solvation.analyze.population import judge_memories, summarize_populations
 from solvation.analyze.residence import FEWEST_EVENTS, Memory
 from solvation.analyze.topology import Scene
@@ -207,11 +209,11 @@ def _summarize_transport(
     kinds = [s.name for s in scene.species]
     if "diffusion" not in nodes:
         names = [f"diffusion.{n}" for n in kinds]
-        sigma = ["conductivity.nernst_einstein", "conductivity.einstein"]
+        sigma = ["nernst_einstein", "cluster_nernst_einstein", "einstein"]
         sigma = sigma if any(s.charge for s in scene.species) else []
         return [
             *(_undefined(n, "m2/s", why) for n in names),
-            *(_undefined(n, "mS/cm", why) for n in sigma),
+            *(_undefined(f"conductivity.{n}", "mS/cm", why) for n in sigma),
         ]
     anions = {s.name for s in scene.list_role("anion")}
     _, _, exchange = judge_memories(m for p, m in memory.items() if p.partition("-")[2] in anions)
@@ -227,27 +229,19 @@ def _summarize_transport(
             _transport(f"diffusion.{name}", "m2/s", float(one["diffusion"]),
                        float(one["diffusion_stderr"]), notes)
         )  # fmt: skip
-    if "conductivity" not in nodes:
-        return rows
-    node = nodes["conductivity"]
-    charges = "formal charges"
-    if assumed:
-        charges += f"; {node.attrs['temperature']:g} K assumed"
     worst += [exchange] if exchange else []
-    rows.append(
-        _transport(
-            "conductivity.nernst_einstein", "mS/cm", float(node["nernst_einstein"]),
-            float(node["nernst_einstein_stderr"]), worst, always=charges,
+    charges = "formal charges"
+    if "conductivity" in nodes:
+        if assumed:
+            charges += f"; {nodes['conductivity'].attrs['temperature']:g} K assumed"
+        rows += summarize_conductivity(
+            nodes["conductivity"], single=worst, exchange=[exchange] if exchange else [],
+            always=[charges],
+        )  # fmt: skip
+    if "onsager" in nodes:
+        rows += summarize_onsager(
+            scene, nodes["onsager"], doubts=[exchange] if exchange else [], always=[charges]
         )
-    )  # fmt: skip
-    doubts = _doubt({str(k): np.asarray(v.values) for k, v in node.data_vars.items()})
-    doubts += [exchange] if exchange else []
-    rows.append(
-        _transport(
-            "conductivity.einstein", "mS/cm", float(node["einstein"]),
-            float(node["einstein_stderr"]), doubts, always=charges,
-        )
-    )  # fmt: skip
     return rows
 
 
