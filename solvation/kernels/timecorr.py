@@ -6,7 +6,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
-__all__ = ["autocovariance", "mean_squared_displacement", "statistical_inefficiency"]
+__all__ = [
+    "autocovariance",
+    "displacement_product",
+    "mean_squared_displacement",
+    "statistical_inefficiency",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -52,6 +57,47 @@ def mean_squared_displacement(path: npt.ArrayLike) -> Floats:
     msd: Floats = (total - dropped - 2.0 * correlation) / np.arange(n, 0, -1).reshape(shape)
     msd[0] = 0.0
     return np.maximum(msd, 0.0)
+
+
+def displacement_product(first: npt.ArrayLike, second: npt.ArrayLike) -> Floats:
+    r"""Average products of two displacements over all time origins; either sign.
+
+    .. math:: M(k) = \frac{1}{n-k} \sum_{t=0}^{n-k-1} [x(t+k) - x(t)]\,[y(t+k) - y(t)]
+
+    Parameters
+    ----------
+    first, second
+        Unwrapped positions, or sums of them, of equal shape ``(n_frames, ...)``; nothing is summed.
+
+    Returns
+    -------
+    Shape ``(n_frames, ...)``, in the product of the units, lag 0 first.
+
+    Notes
+    -----
+    With the FFT, as `mean_squared_displacement`.
+
+    Examples
+    --------
+    >>> displacement_product([0.0, 1.0, 2.0], [0.0, -1.0, -2.0]).round(9).tolist()
+    [0.0, -1.0, -4.0]
+    """
+    x, y = (np.asarray(a, dtype=np.float64) for a in (first, second))
+    n = len(x)
+    x, y = x - x.mean(axis=0), y - y.mean(axis=0)
+    size = fft.next_fast_len(2 * n, real=True)
+    one, two = fft.rfft(x, size, axis=0), fft.rfft(y, size, axis=0)
+    # The real part of the cross spectrum: x(t) y(t+k) + x(t+k) y(t), halved.
+    power = one.real * two.real + one.imag * two.imag
+    correlation = fft.irfft(power, size, axis=0)[:n]
+    product = x * y
+    total = 2.0 * product.sum(axis=0)
+    dropped = np.zeros_like(product)
+    np.cumsum(product[:-1] + product[:0:-1], axis=0, out=dropped[1:])
+    origins = np.arange(n, 0, -1).reshape(n, *([1] * (product.ndim - 1)))
+    mean: Floats = (total - dropped - 2.0 * correlation) / origins
+    mean[0] = 0.0
+    return mean
 
 
 def autocovariance(series: npt.ArrayLike) -> Floats:
