@@ -80,6 +80,11 @@ class BrownianIons:
         return np.array([k.charge for k in self.kinds], dtype=np.float64)
 
     @property
+    def masses(self) -> Floats:
+        """Masses of all molecules, u, shape ``(n_molecules,)``."""
+        return np.repeat([k.mass for k in self.kinds], [k.n for k in self.kinds])
+
+    @property
     def charge_diffusion(self) -> float:
         r""":math:`\sum z_a z_b \Lambda_{ab}` in e2 m2/s; the conductivity but for a factor."""
         z = self.charges

@@ -19,6 +19,7 @@ from solvation.analyze.topology import Scene
 from solvation.kernels.collective import (
     cross_displacement,
     functional_error,
+    multiply_steps,
     weigh_lags,
     widen_few,
 )
@@ -33,6 +34,8 @@ _BLOCKS = 4
 """Most stretches of time per replica."""
 _SPAN = 5
 """A stretch is at least as many times as long as the longest lag fitted."""
+_MOST_OFFSET = 4.0
+"""Shortest lags by which the line of the fit may be ahead of one through zero."""
 _WIDTH = 2.0
 """Longest lag of the fit over the shortest. Longer ones add next to nothing."""
 
@@ -147,13 +150,14 @@ def fit_motion(sums: Sequence[Floats], *, timestep: float, low: float) -> Collec
     if 2 * last > shortest:
         return None
     to_diffusion = 1e-8 / (2.0 * timestep)
-    whole = [_fit_parts(path, first, last, 1) for path in sums]
+    offset = _find_offset(collect_motion(sums, last + 1), first, last)
+    whole = [_fit_parts(path, first, last, 1, offset) for path in sums]
     matrices, samples = (np.concatenate([w[i] for w in whole]) for i in (0, 1))
     whole_share = samples / samples.sum()
     parts = [(matrices * to_diffusion, whole_share)]
     blocks = min(_BLOCKS, shortest // (_SPAN * last))
     if blocks > 1:
-        pieces = [_fit_parts(path, first, last, blocks) for path in sums]
+        pieces = [_fit_parts(path, first, last, blocks, offset) for path in sums]
         counted = np.concatenate([n for _, n in pieces])
         parts = [(np.concatenate([m for m, _ in pieces]) * to_diffusion, counted / counted.sum())]
     if len(sums) > 1:
@@ -167,16 +171,29 @@ def fit_motion(sums: Sequence[Floats], *, timestep: float, low: float) -> Collec
     )  # fmt: skip
 
 
-def _fit_parts(path: Floats, first: int, last: int, blocks: int) -> tuple[Floats, Floats]:
+def _find_offset(curves: Floats, first: int, last: int) -> float:
+    """Return by how many frames the lines are ahead of lines through zero, to one digit."""
+    own = np.diagonal(curves, axis1=1, axis2=2)[:, np.diagonal(curves[last]) > 0.0]
+    if not own.size:
+        return 0.0
+    start = float((own[first] / own[last]).mean())
+    rise = (1.0 - start) / (last - first)
+    share = _MOST_OFFSET if rise <= 0.0 else start / (rise * first) - 1.0
+    # Coarse, because the weights hardly depend on it and are kept for the next fit.
+    return round(min(max(share, 0.0), _MOST_OFFSET) * 4.0) / 4.0 * first
+
+
+def _fit_parts(
+    path: Floats, first: int, last: int, blocks: int, offset: float
+) -> tuple[Floats, Floats]:
     """Return slopes per frame of each stretch and component, and their independent samples."""
     size = len(path) // blocks
-    fit = weigh_lags(size, first, last)
-    slopes = []
-    for start in range(0, size * blocks, size):
-        for k in range(3):
-            curve = cross_displacement(path[start : start + size, :, k : k + 1], last + 1)
-            slopes.append(np.einsum("k,kab->ab", fit.weights, curve[fit.lags]))
-    return np.array(slopes), np.full(len(slopes), fit.n_effective)
+    fit = weigh_lags(size, first, last, offset)
+    slopes = [
+        np.einsum("l,lkab->kab", fit.weights, multiply_steps(path[i : i + size], fit.lags))
+        for i in range(0, size * blocks, size)
+    ]
+    return np.concatenate(slopes), np.full(3 * blocks, fit.n_effective)
 
 
 def _differentiate(function: Callable[[Floats], float], matrix: Floats) -> Floats:

@@ -84,7 +84,14 @@ def measure_onsager(
     names = [scene.species[i].name for i in ionic]
     charges = np.array([s.charge for s in scene.species], dtype=np.float64)
     frames = _list_frames(scene)
-    check_identities(scene, collective.matrix)
+    known = [str(s) for s in diffusion["species"].values]
+    at = [known.index(name) for name in names]
+    count = np.array([scene.species[i].n_molecules for i in ionic], dtype=np.float64)
+    own = count * diffusion["diffusion"].values[at]
+    own_error = count * diffusion["diffusion_stderr"].values[at]
+    # Below this is rounding: ions that only move together, or with everything else.
+    least = _TIGHT * float(np.nanmax(own, initial=0.0))
+    check_identities(scene, collective.matrix, least=least)
 
     def element(frame: Floats, a: int, b: int) -> Estimate:
         return collective.estimate(lambda m: float(frame[a] @ m @ frame[b]))
@@ -92,18 +99,15 @@ def measure_onsager(
     def share(frame: Floats, members: Sequence[int]) -> Estimate:
         def divide(m: Floats) -> float:
             moved = frame @ m @ frame.T
-            return float(charges[members] @ moved[members] @ charges / (charges @ moved @ charges))
+            sigma = float(charges @ moved @ charges)
+            part = float(charges[members] @ moved[members] @ charges)
+            return part / sigma if abs(sigma) > least else float("nan")
 
         return collective.estimate(divide)
 
     whole = {k: [[element(f, a, b) for b in ionic] for a in ionic] for k, f in frames.items()}
     cations = [i for i in ionic if charges[i] > 0.0]
     shares = {k: [share(f, m) for m in (*([a] for a in ionic), cations)] for k, f in frames.items()}
-    known = [str(s) for s in diffusion["species"].values]
-    at = [known.index(name) for name in names]
-    count = np.array([scene.species[i].n_molecules for i in ionic], dtype=np.float64)
-    own = count * diffusion["diffusion"].values[at]
-    own_error = count * diffusion["diffusion_stderr"].values[at]
     z2 = charges[ionic] ** 2
     apparent = z2 * own / (z2 * own).sum()
     spread = (np.eye(len(own)) - apparent[:, None]) * z2 / (z2 * own).sum() * own_error
@@ -191,7 +195,7 @@ def _list_parts(
     return labels, values, errors
 
 
-def check_identities(scene: Scene, matrix: Floats) -> None:
+def check_identities(scene: Scene, matrix: Floats, *, least: float = 0.0) -> None:
     """See that the coefficients obey what must hold whatever the ions do.
 
     Parameters
@@ -200,6 +204,8 @@ def check_identities(scene: Scene, matrix: Floats) -> None:
         Species.
     matrix
         Coefficients of all species in the barycentric frame, in any unit.
+    least
+        Coefficients that are this small are rounding, in the same unit.
 
     Raises
     ------
@@ -210,7 +216,7 @@ def check_identities(scene: Scene, matrix: Floats) -> None:
     z = np.array([s.charge for s in scene.species], dtype=np.float64)
     counts = np.array([s.n_molecules for s in scene.species], dtype=np.float64)
     mass = _list_masses(scene)
-    size = float(np.abs(matrix).max())
+    size = max(float(np.abs(matrix).max()), least)
     momentum = float(np.abs(matrix @ mass).max())
     if not momentum <= _TIGHT * size * mass.max() * len(mass):
         raise TrajectoryError(

@@ -13,12 +13,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft, optimize, stats
 
+from solvation.kernels.lagcovariance import displacement_covariance
+
 __all__ = [
     "SlopeWeights",
     "change_frame",
     "count_samples",
     "cross_displacement",
     "functional_error",
+    "multiply_steps",
     "weigh_lags",
     "widen_few",
 ]
@@ -87,6 +90,28 @@ def cross_displacement(paths: npt.ArrayLike, n_lags: int | None = None) -> Float
     return mean
 
 
+def multiply_steps(paths: npt.ArrayLike, lags: npt.ArrayLike) -> Floats:
+    """Average products of displacements at a few lags, for each Cartesian component.
+
+    Parameters
+    ----------
+    paths
+        Unwrapped vectors, shape ``(n_frames, n, d)``.
+    lags
+        In frames, above zero, shape ``(n_lags,)``.
+
+    Returns
+    -------
+    Shape ``(n_lags, d, n, n)``; summed over the components it is `cross_displacement`.
+    """
+    x = np.moveaxis(np.asarray(paths, dtype=np.float64), 2, 0)
+    found = []
+    for lag in np.asarray(lags, dtype=np.int64):
+        step = x[:, lag:] - x[:, :-lag]
+        found.append(np.matmul(step.transpose(0, 2, 1), step) / step.shape[1])
+    return np.array(found)
+
+
 def change_frame(counts: npt.ArrayLike, masses: npt.ArrayLike, frame: npt.ArrayLike) -> Floats:
     r"""Return the matrix that refers collective displacements to the motion of some species.
 
@@ -119,7 +144,7 @@ def change_frame(counts: npt.ArrayLike, masses: npt.ArrayLike, frame: npt.ArrayL
 
 
 @lru_cache(maxsize=256)
-def weigh_lags(n_frames: int, low: int, high: int) -> SlopeWeights:
+def weigh_lags(n_frames: int, low: int, high: int, offset: float = 0.0) -> SlopeWeights:
     r"""Find the weights with which the slope of a displacement curve has the smallest error.
 
     Parameters
@@ -128,14 +153,16 @@ def weigh_lags(n_frames: int, low: int, high: int) -> SlopeWeights:
         Frames of the path; all are time origins.
     low, high
         Shortest and longest lag in frames, ``0 < low < high < n_frames``.
+    offset
+        Frames by which the line is ahead of one through zero: what rattling in cages adds.
 
     Notes
     -----
     Generalised least squares of a line with a free intercept, with the covariance that the curve
-    of a random walk has between lags. That covariance is a number times what follows from counting
-    common steps, so the weights depend on nothing that is measured: the slope is linear in the
-    curve, and slopes of curves that add up add up exactly. The relative variance of the slope is
-    :math:`2/n`, which says how many independent samples it is worth.
+    of a random walk with noise has between lags (`displacement_covariance`). But for a factor it
+    depends on the offset alone, so that one set of weights serves all curves of a run: the slope
+    is linear in the curve, and slopes of curves that add up add up exactly. The relative variance
+    of the slope is :math:`2/n`, which says how many independent samples it is worth.
 
     Raises
     ------
@@ -145,25 +172,14 @@ def weigh_lags(n_frames: int, low: int, high: int) -> SlopeWeights:
     if not 0 < low < high < n_frames:
         raise ValueError(f"lags {low} to {high} of {n_frames} frames; 0 < low < high < n_frames")
     lags = np.unique(np.round(np.geomspace(low, high, _LAGS)).astype(np.int64))
-    covariance = _walk_covariance(lags, n_frames)
+    line = offset + np.arange(high + 2, dtype=np.float64)
+    line[0] = 0.0
+    covariance = displacement_covariance(lags, line, n_frames=n_frames, reach=1)
     design = np.stack([np.ones(len(lags)), lags.astype(np.float64)], axis=1)
     solved = np.linalg.solve(covariance, design)
     weights: Floats = solved @ np.linalg.inv(design.T @ solved)[:, 1]
     variance = float(weights @ covariance @ weights)
     return SlopeWeights(lags=lags, weights=weights, n_effective=2.0 / variance)
-
-
-def _walk_covariance(lags: Ints, n_frames: int) -> Floats:
-    """Return the covariance of the squared displacements of a walk whose steps have variance 1."""
-    covariance = np.empty((len(lags), len(lags)))
-    for i, k in enumerate(int(x) for x in lags):
-        for j, m in enumerate(int(x) for x in lags[: i + 1]):
-            shift = np.arange(-m + 1, k)
-            common = np.minimum(k, shift + m) - np.maximum(0, shift)
-            pairs = np.minimum(n_frames - k, n_frames - m - shift) - np.maximum(0, -shift)
-            total = 2.0 * float(np.maximum(pairs, 0) @ common.astype(np.float64) ** 2)
-            covariance[i, j] = covariance[j, i] = total / ((n_frames - k) * (n_frames - m))
-    return covariance
 
 
 def count_samples(n_frames: int, lags: npt.ArrayLike) -> Floats:
@@ -189,7 +205,8 @@ def count_samples(n_frames: int, lags: npt.ArrayLike) -> Floats:
     found = []
     for lag in np.asarray(lags, dtype=np.int64):
         one = np.array([max(int(lag), 1)])
-        variance = float(_walk_covariance(one, n_frames)[0, 0])
+        walk = np.arange(float(one[0]) + 2.0)
+        variance = float(displacement_covariance(one, walk, n_frames=n_frames, reach=1)[0, 0])
         found.append(2.0 * float(one[0]) ** 2 / variance if lag else np.inf)
     return np.array(found)
 

@@ -1,4 +1,4 @@
-"""Diffusion and conductivity of walkers whose answers are known."""
+"""Diffusion of walkers whose answers are known."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from solvation.analyze.centre import Centres
-from solvation.analyze.conductivity import measure_conductivity
 from solvation.analyze.diffusion import (
     fit_slope,
     group_msd,
@@ -14,7 +13,7 @@ from solvation.analyze.diffusion import (
     thin_lags,
 )
 from solvation.analyze.driver import run_analyzers
-from solvation.synthetic import make_ion_pairs, make_random_walk
+from solvation.synthetic import make_random_walk
 
 
 def _paths(scene):
@@ -67,49 +66,6 @@ def test_rattling_in_a_cage_is_not_diffusion(make_scene, rng):
 def test_too_few_frames_give_nothing(make_scene, rng):
     scene = make_scene(make_random_walk(rng, n_frames=15))
     assert measure_diffusion(scene, _paths(scene)) is None
-
-
-def _conduct(scene, temperature=300.0):
-    paths = _paths(scene)
-    diffusion = measure_diffusion(scene, paths)
-    return diffusion, measure_conductivity(scene, paths, diffusion, temperature=temperature)
-
-
-def test_independent_ions_conduct_as_nernst_and_einstein_say(make_scene, rng):
-    scene = make_scene(make_random_walk(rng, n=100, n_frames=1200))
-    _, found = _conduct(scene)
-    charge2 = (100 * 4 + 200) * 1e-9
-    exact = 10.0 * 1.602176634e-19**2 * charge2 / (27000e-30 * 1.380649e-23 * 300.0)
-    for name in ("nernst_einstein", "einstein"):
-        value, error = float(found[name]), float(found[f"{name}_stderr"])
-        assert abs(value - exact) < 3.0 * error, name
-    assert float(found["nernst_einstein_stderr"]) < 0.1 * exact
-    assert float(found["einstein_stderr"]) < 0.5 * exact
-
-
-def test_errors_of_the_einstein_conductivity_are_honest(make_scene):
-    rng = np.random.default_rng(6)
-    scores = []
-    for _ in range(40):
-        scene = make_scene(make_random_walk(rng, n=10, n_frames=200))
-        _, found = _conduct(scene)
-        exact = 10 * 1.602176634e-19**2 * 60e-9 / (27000e-30 * 1.380649e-23 * 300.0)
-        scores.append((float(found["einstein"]) - exact) / float(found["einstein_stderr"]))
-    assert 0.6 < np.std(scores) < 1.4
-    assert abs(np.mean(scores)) < 0.6
-
-
-def test_pairs_that_move_together_carry_no_current(make_scene, rng):
-    _, found = _conduct(make_scene(make_ion_pairs(rng)))
-    assert float(found["nernst_einstein"]) > 100.0
-    assert abs(float(found["einstein"])) < 1e-6
-
-
-def test_conductivity_goes_with_one_over_temperature(make_scene, rng):
-    scene = make_scene(make_random_walk(rng))
-    one, two = (_conduct(scene, temperature=t)[1] for t in (300.0, 600.0))
-    for name in ("nernst_einstein", "einstein"):
-        assert float(one[name]) == pytest.approx(2.0 * float(two[name]))
 
 
 def test_lags_are_thinned():
