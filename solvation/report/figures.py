@@ -215,10 +215,13 @@ def draw_msd(diffusion: xr.Dataset) -> str:
 
 @styled
 def draw_charge(conductivity: xr.Dataset) -> str:
-    """Draw the mean-squared displacement of charge, log-log, with a slope-1 guide."""
+    """Draw the mean-squared displacement of charge, log-log, with a guide and the fit window."""
     axes = start_panel()
     curve = (conductivity["collective"], conductivity["collective_stderr"])
     _draw_curves(axes, np.asarray(conductivity["lag"], dtype=float), {"all ions": curve})
+    low, high = (float(conductivity[k]) for k in ("window_low", "window_high"))
+    if np.isfinite(low) and np.isfinite(high):
+        axes.axvspan(low, high, color=MUTED, alpha=0.12, lw=0)
     axes.set_ylabel(_name_axis("charge MSD", conductivity["collective"]))
     return write_panel(axes, "charge", "Mean-squared displacement of charge")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from solvation.errors import WorkspaceError
-from solvation.report import figures, overview, structure, table, view
+from solvation.report import figures, overview, structure, table, transport, view
 from solvation.report.answer import find_cations, write_answer, write_convergence
 from solvation.report.compare import compare
 from solvation.report.text import write_counts
@@ -264,6 +264,8 @@ def _draw_plots(tree: xr.DataTree, cations: Sequence[str]) -> dict[str, list[str
         plots["diffusion"].append(figures.draw_msd(nodes["diffusion"]))
     if "conductivity" in nodes and "collective" in nodes["conductivity"]:
         plots["conductivity"].append(figures.draw_charge(nodes["conductivity"]))
+    if "onsager" in nodes:
+        plots["conductivity"].append(transport.draw_decomposition(nodes["onsager"]))
     return plots
 
 

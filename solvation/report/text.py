@@ -199,6 +199,18 @@ def _label_conformation(rest: str) -> str:
     return f"{species} units {binding}, {name}"
 
 
+FRAME_WORDS = {
+    "barycentric": "barycentric frame",
+    "solvent": "solvent frame",
+    "apparent": "apparent (Nernst–Einstein)",
+}
+
+
+def _label_frame(rest: str) -> str:
+    carrier, _, frame = rest.partition(".")
+    return f"{carrier}, {FRAME_WORDS.get(frame, frame)}" if frame else carrier
+
+
 STRUCTURE_LABELS: dict[str, Callable[[str], str]] = {
     "denticity": _label_denticity,
     "exchange": _label_exchange,
@@ -249,7 +261,7 @@ def label_quantity(name: str) -> str:
         + (", Kaplan–Meier" if rest.endswith(".kaplan_meier") else ""),
         "diffusion": f"Diffusion of {rest}",
         "onsager": f"Onsager coefficient {rest}",
-        "transference": f"Transference number, {rest}",
+        "transference": f"Transference number, {_label_frame(rest)}",
     }
     return known[head] if rest and head in known else name.replace("_", " ").capitalize()
 

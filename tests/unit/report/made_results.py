@@ -241,9 +241,18 @@ def make_tree() -> xr.DataTree:
             collective_stderr=(("lag",), 0.25 * (4.2 * lag + 9), "e2 Å2"),
             nernst_einstein=((), 6.1, "mS/cm"), nernst_einstein_stderr=((), 0.6, "mS/cm"),
             einstein=((), 4.8, "mS/cm"), einstein_stderr=((), 1.6, "mS/cm"),
+            window_low=((), 10.0, "ps"), window_high=((), 20.0, "ps"),
         ),
         coords={"lag": lag},
     )  # fmt: skip
+    shares = np.array([3.6, 2.5, 0.7, -1.8, -0.2])
+    onsager = xr.Dataset(
+        _data(
+            contribution=(("part",), shares, "mS/cm"),
+            contribution_stderr=(("part",), [0.4, 0.3, 0.9, 1.2, 0.8], "mS/cm"),
+        ),
+        coords={"part": ["Mg self", "TFSI self", "Mg-Mg", "Mg-TFSI", "TFSI-TFSI"]},
+    )
     density = xr.Dataset(
         _data(density=((), 1.021, "g/cm3"), density_stderr=((), 0.003, "g/cm3"),
               volume=((), 28094.0, "Å3"))
@@ -282,7 +291,7 @@ def make_tree() -> xr.DataTree:
     return xr.DataTree.from_dict(
         {"/": root, "/rdf": rdf, "/coordination": coordination, "/speciation": speciation,
          "/shells": shells, "/residence": residence, "/diffusion": diffusion,
-         "/conductivity": conductivity, "/density": density, "/thermo": thermo,
+         "/conductivity": conductivity, "/onsager": onsager, "/density": density, "/thermo": thermo,
          "/structure": make_structure(rng)}
     )  # fmt: skip
 
