@@ -17,6 +17,7 @@ import numpy.typing as npt
 from solvation.analyze.centre import Path
 from solvation.analyze.topology import Scene
 from solvation.kernels.collective import (
+    change_frame,
     cross_displacement,
     functional_error,
     multiply_steps,
@@ -105,8 +106,18 @@ class Collective:
 
 
 def sum_species(scene: Scene, path: Path) -> Floats:
-    """Sum the positions of each species, shape ``(n_frames, n_species, 3)``, Å."""
-    return np.stack([path.positions[:, s.molecules].sum(axis=1) for s in scene.species], axis=1)
+    """Sum the positions of each species, relative to the centre of mass of all.
+
+    Returns
+    -------
+    Å, shape ``(n_frames, n_species, 3)``, whatever frame the path is in.
+    """
+    sums = np.stack([path.positions[:, s.molecules].sum(axis=1) for s in scene.species], axis=1)
+    counts = [s.n_molecules for s in scene.species]
+    masses = [float(scene.masses[s.atoms[0]].sum()) for s in scene.species]
+    rest = change_frame(counts, masses, np.ones(len(counts)))
+    moved: Floats = np.einsum("ab,tbk->tak", rest, sums)
+    return moved
 
 
 def collect_motion(sums: Sequence[Floats], n_lags: int) -> Floats:

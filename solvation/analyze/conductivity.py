@@ -164,7 +164,7 @@ def _collect(
     put("nernst_einstein", single, single_error, "Nernst-Einstein conductivity")
     put("einstein", einstein.value, einstein.stderr, "Einstein conductivity")
     put("ionicity", ratio, ratio_error, "Einstein over Nernst-Einstein conductivity", "1")
-    say("n_independent", (), einstein.n_effective, "1", "independent displacements")
+    say("n_effective", (), einstein.n_effective, "1", "independent displacements")
     say("window_low", (), scan[0].low, "ps", "shortest lag fitted")
     say("window_high", (), scan[0].high, "ps", "longest lag fitted")
     say("steady", (), float(_is_steady([(e.value, e.stderr) for e in found])), "1",
@@ -187,7 +187,7 @@ def _collect(
         share = carriers.numbers * carriers.charges**2 * np.nan_to_num(carriers.diffusion)
         say("cluster_separate", (), carriers.separate, "1",
             "share of it from ions of clusters that did not last")  # fmt: skip
-        say("cluster_independent", (), carriers.n_effective, "1", "independent displacements")
+        say("cluster_effective", (), carriers.n_effective, "1", "independent displacements")
         say("cluster_number", ("cluster",), carriers.numbers, "1", "mean number in the box")
         say("cluster_charge", ("cluster",), carriers.charges.astype(float), "e", "net charge")
         say("cluster_diffusion", ("cluster",), carriers.diffusion, "m2/s",
@@ -248,7 +248,7 @@ def summarize_conductivity(
         What a reader must know in any case.
     """
     one = {str(k): float(v) for k, v in node.data_vars.items() if not v.dims}
-    samples = one["n_independent"]
+    samples = one["n_effective"]
     together = [*doubt_samples(samples), *_doubt_window(node), *exchange]
     window = f"lags {one['window_low']:g} to {one['window_high']:g} ps"
     counted = say_samples(samples)
@@ -263,7 +263,7 @@ def summarize_conductivity(
 
     rows = [state("nernst_einstein", [*single, *exchange], [])]
     if "cluster_nernst_einstein" in one:
-        few = doubt_samples(one["cluster_independent"])
+        few = doubt_samples(one["cluster_effective"])
         apart = one["cluster_separate"]
         notes = ["clusters that are the same at both ends of the lag"]
         if apart > 0.005:

@@ -148,7 +148,7 @@ def measure_onsager(
             "standard error of that", "1",
         ),
         "charge": put(("species",), charges[ionic], "formal charge", "e"),
-        "n_independent": put(pair, samples, "independent displacements", "1"),
+        "n_effective": put(pair, samples, "independent displacements", "1"),
     }  # fmt: skip
     return xr.Dataset(
         data,
@@ -263,7 +263,7 @@ def summarize_onsager(
             label = f"{one}-{names[b]}"
             if binary:
                 label = ("++", "+-", "--")[a + b]
-            samples = float(node["n_independent"].values[a, b])
+            samples = float(node["n_effective"].values[a, b])
             rows.append(
                 state_coefficient(
                     f"onsager.{label}", "mS/cm",
@@ -281,7 +281,7 @@ def _summarize_transference(
     scene: Scene, node: xr.Dataset, names: Sequence[str], doubts: Sequence[str]
 ) -> list[Quantity]:
     """List transference numbers of all cations together, and of each species if there are more."""
-    samples = float(np.min(node["n_independent"].values))
+    samples = float(np.min(node["n_effective"].values))
     chosen = "solvent" if "solvent" in node["system"].values else "barycentric"
     rows = []
     for system in (chosen, *(str(k) for k in node["system"].values if k != chosen)):

@@ -122,7 +122,7 @@ def test_short_runs_are_not_converged_and_say_so(make_scene, rng):
     scene = make_scene(make_random_walk(rng, n=10, n_frames=60))
     _, nodes = _conduct(scene)
     node = nodes["conductivity"].copy()
-    node["n_independent"].values = np.array(4.2)
+    node["n_effective"].values = np.array(4.2)
     rows = {q.name: q for q in summarize_conductivity(node, always=["formal charges"])}
     assert rows["conductivity.einstein"].status == "not_converged"
     assert "4.2 independent displacements, fewer than 10" in rows["conductivity.einstein"].note
