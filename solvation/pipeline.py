@@ -348,6 +348,7 @@ def _analyze(
     progress: Listener | None,
 ) -> None:
     """Do the analyze stage."""
+    from solvation.analyze.recorded import add_recordings, merge_quantities
     from solvation.analyze.scene import open_scene
     from solvation.analyze.stage import analyze_scene
     from solvation.analyze.thermo import collect_thermo, summarize_composition, summarize_density
@@ -381,6 +382,9 @@ def _analyze(
             workers=workers,
             progress=relay_frames(progress),
         )
+        folders = [folder.simulate(name) for name in names]
+        recorded = add_recordings(scene, tree, folders, temperature=temperature)
+        quantities = merge_quantities(quantities, recorded)
         logs = {name: read_log(folder.simulate(name) / "log.csv") for name in names}
         tree["thermo"] = type(tree)(collect_thermo(logs))
         density = summarize_density(logs)

@@ -11,6 +11,8 @@ _COMMON: dict[str, Any] = {
     "hydrogen_mass": "3 u",
     "friction": "1 / ps",
     "heat_temperature": "480 K",
+    "record_interval": "20 fs",
+    "stress_interval": "0 fs",
 }
 
 PROFILES: dict[str, dict[str, Any]] = {

@@ -240,6 +240,11 @@ class Protocol(Table):
     """Time between frames."""
     checkpoint_interval: Time | None = None
     """Time between checkpoints."""
+    record_interval: Duration | None = None
+    """At most so much time between rows of currents and dipoles by species; zero for none."""
+    stress_interval: Duration | None = None
+    """At most so much time between rows of the pressure tensor, for the viscosity; zero for none.
+    A row costs about as much as eleven time steps."""
 
     @model_validator(mode="after")
     def _check(self) -> Protocol:

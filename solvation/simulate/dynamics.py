@@ -129,7 +129,7 @@ def run_replica(
         )
         if previous is not None:
             _hand_over(previous, context)
-            if stage.name == "production":
+            if stage.name == "production" and "density" in names:
                 _set_mean_volume(context, files.log)
         elif snapshot is not None:
             restore(context, snapshot)
@@ -143,13 +143,13 @@ def run_replica(
         at = run.advance(at)
     assert context is not None
     log = read_log(files.log)
-    density = log.select("density")
+    settled = "density" not in names or judge_stationarity(log.select("density").density).stationary
     production = log.select("production")
     return Outcome(
         replica=replica.name,
         platform=at.platform,
         speed=float(1.0 / np.mean(1.0 / np.maximum(production.speed, 1e-3))),
-        density_stationary=judge_stationarity(density.density).stationary,
+        density_stationary=settled,
         production=at.interval * plan.interval,
     )
 
