@@ -29,6 +29,8 @@ __all__ = ["Collective", "Estimate", "collect_motion", "fit_motion", "sum_specie
 
 Floats = npt.NDArray[np.float64]
 
+_STRETCH = 256
+"""Frames whose positions are picked apart at once."""
 _PRIOR = 4.0
 """Degrees of freedom with which the expected scatter stands against the one seen."""
 _BLOCKS = 4
@@ -112,7 +114,12 @@ def sum_species(scene: Scene, path: Path) -> Floats:
     -------
     Å, shape ``(n_frames, n_species, 3)``, whatever frame the path is in.
     """
-    sums = np.stack([path.positions[:, s.molecules].sum(axis=1) for s in scene.species], axis=1)
+    sums = np.empty((len(path.times), len(scene.species), 3))
+    # A stretch at a time: picking a species out copies it, and the solvent is nearly everything.
+    for start in range(0, len(sums), _STRETCH):
+        rows = path.positions[start : start + _STRETCH]
+        for i, s in enumerate(scene.species):
+            sums[start : start + _STRETCH, i] = rows[:, s.molecules].sum(axis=1)
     counts = [s.n_molecules for s in scene.species]
     masses = [float(scene.masses[s.atoms[0]].sum()) for s in scene.species]
     rest = change_frame(counts, masses, np.ones(len(counts)))

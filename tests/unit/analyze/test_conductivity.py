@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from solvation.analyze.centre import Centres
+from solvation.analyze.collective import fit_motion
 from solvation.analyze.conductivity import (
     _is_steady,
     measure_conductivity,
@@ -15,7 +16,9 @@ from solvation.analyze.conductivity import (
 from solvation.analyze.contact import Contacts
 from solvation.analyze.diffusion import measure_diffusion
 from solvation.analyze.driver import run_analyzers
-from solvation.brownian import BrownianIons, Kind, make_brownian_ions
+from solvation.analyze.green_kubo import measure_current_correlation
+from solvation.analyze.recording import Currents
+from solvation.brownian import BrownianIons, Kind, draw_velocities, make_brownian_ions
 from solvation.synthetic import make_ion_pairs, make_random_walk
 
 IONS = BrownianIons(
@@ -136,3 +139,35 @@ def test_short_runs_are_not_converged_and_say_so(make_scene, rng):
 def test_windows_that_disagree_are_noticed():
     assert _is_steady([(10.0, 1.0), (11.0, 2.0), (7.0, 4.0)])
     assert not _is_steady([(10.0, 1.0), (16.5, 2.0)])
+
+
+def test_einstein_and_green_kubo_agree_on_particles_with_memory():
+    """Displacements and velocities of the same ions; both find what was prescribed."""
+    pytest.importorskip("stacie")
+    rng = np.random.default_rng(21)
+    dt, edge, temperature = 0.2, 30.0, 300.0
+    z, displaced, velocities = IONS.charges, [], []
+    for _ in range(3):
+        paths, speeds = draw_velocities(IONS, rng, n_frames=8_000, dt=dt, memory=1.0)
+        displaced.append(np.stack([p.sum(axis=1) for p in paths], axis=1))
+        velocities.append(np.stack([v.sum(axis=1) for v in speeds], axis=1))
+    scale = to_conductivity(1.0, edge**3, temperature)
+    fit = fit_motion(displaced, timestep=dt, low=8.0)
+    einstein = fit.estimate(lambda m: scale * float(z @ m @ z))
+    currents = Currents(
+        species=tuple(k.element for k in IONS.kinds), number=np.array([k.n for k in IONS.kinds]),
+        charge=z, mass=np.array([k.mass for k in IONS.kinds]), spacing=dt, volume=edge**3,
+        velocity=np.array(velocities), dipole=np.zeros((3, 8_000, 3, 3)),
+    )  # fmt: skip
+    found = measure_current_correlation(
+        currents, {k.element: k.charge for k in IONS.kinds}, temperature=temperature
+    )
+    green, green_error = float(found["green_kubo"]), float(found["green_kubo_stderr"])
+    exact = scale * IONS.charge_diffusion
+    assert abs(einstein.value - exact) < 3.0 * einstein.stderr
+    assert abs(green - exact) < 3.0 * green_error
+    assert abs(green - einstein.value) < 2.0 * np.hypot(green_error, einstein.stderr)
+    assert max(green_error, einstein.stderr) < 0.2 * exact
+    # Alone the ions would carry a fifth more: the cross term is in both.
+    alone = scale * sum(k.n * k.charge**2 * k.diffusion for k in IONS.kinds)
+    assert alone > 1.15 * exact
