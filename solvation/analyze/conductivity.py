@@ -15,10 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from solvation.analyze.centre import Path
-from solvation.analyze.diffusion import Slope, common_lags, fit_slope, thin_lags
+from solvation.analyze.diffusion import common_lags, thin_lags
 from solvation.analyze.topology import Scene
-from solvation.kernels.timecorr import mean_squared_displacement
-from solvation.kernels.uncertainty import block_error, largest_error
+from solvation.kernels.regime import find_slope
+from solvation.kernels.slope import Curves
+from solvation.kernels.timecorr import displacement_product
+from solvation.kernels.uncertainty import block_error
 from solvation.units import BOLTZMANN, ELEMENTARY_CHARGE
 
 if TYPE_CHECKING:
@@ -27,9 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["measure_conductivity"]
 
 Floats = npt.NDArray[np.float64]
-
-_TIME_BLOCKS = 4
-"""Stretches of each replica whose collective displacement is taken as independent."""
 
 
 def to_conductivity(charge_diffusion: float, volume: float, temperature: float) -> float:
@@ -71,10 +70,8 @@ def measure_conductivity(
 
     Notes
     -----
-    The collective displacement is one vector per frame, so its statistics are poor: each replica is
-    cut in four, each stretch gives three components, and the fit is repeated without each of
-    these in turn. The window ends at an eighth of the run, or at a twentieth where the slope is
-    already the same there.
+    The collective displacement is one vector per frame, so its statistics are poor. The window,
+    the fit and its error are those of `solvation.kernels.slope`.
     """
     import xarray as xr
 
@@ -90,14 +87,14 @@ def measure_conductivity(
         factor = ion.n_molecules * ion.charge**2
         value += factor * float(diffusion["diffusion"].values[i])
         variance += (factor * float(diffusion["diffusion_stderr"].values[i])) ** 2
-    samples, whole = _displace_charges(scene, paths, len(lag))
-    slope = _find_slope(lag[: samples.shape[1]], samples, lag[-1])
-    scale = to_conductivity(1e-8 / 6.0, volume, temperature)
-    spans = sum(float(p.times[-1] - p.times[0]) for p in paths)
-    n_independent = spans / slope.high if slope.high > 0 else 0.0
-    # Squares of few Gaussian displacements scatter by sqrt(2 / 3n) whatever the blocks say.
-    least = abs(slope.slope) * np.sqrt(2.0 / (3.0 * max(n_independent, 1.0)))
-    keep = thin_lags(whole.shape[1])
+    samples = _displace_charges(scene, paths, len(lag))
+    curves = Curves(
+        timestep=float(lag[1]), samples=samples,
+        n_frames=np.repeat([len(p.times) for p in paths], 3),
+    )  # fmt: skip
+    slope = find_slope(curves)
+    scale = to_conductivity(1e-8 / 2.0, volume, temperature)
+    keep = thin_lags(len(lag))
     text = "mean squared collective charge displacement"
 
     def scalar(number: float, unit: str, name: str) -> tuple[tuple[()], float, dict[str, str]]:
@@ -105,9 +102,9 @@ def measure_conductivity(
 
     return xr.Dataset(
         {
-            "collective": ("lag", whole.mean(axis=0)[keep], {"units": "e2 Å2", "long_name": text}),
+            "collective": ("lag", 3.0 * curves.mean[keep], {"units": "e2 Å2", "long_name": text}),
             "collective_stderr": (
-                "lag", _stretch(3.0 * block_error(samples), whole.shape[1])[keep],
+                "lag", 3.0 * block_error(samples)[keep],
                 {"units": "e2 Å2", "long_name": f"standard error of the {text}"},
             ),
             "nernst_einstein": scalar(
@@ -119,7 +116,7 @@ def measure_conductivity(
             ),
             "einstein": scalar(scale * slope.slope, "mS/cm", "Einstein conductivity"),
             "einstein_stderr": scalar(
-                scale * largest_error(slope.stderr, least), "mS/cm",
+                scale * slope.stderr, "mS/cm",
                 "standard error of the Einstein conductivity",
             ),
             "exponent": scalar(slope.exponent, "1", "slope of log displacement over log t"),
@@ -129,43 +126,21 @@ def measure_conductivity(
             "diffusive": scalar(float(slope.diffusive), "1", "whether the exponent is 1"),
             "window_low": scalar(slope.low, "ps", "shortest lag fitted"),
             "window_high": scalar(slope.high, "ps", "longest lag fitted"),
-            "n_independent": scalar(n_independent, "1", "independent displacements"),
+            "n_effective": scalar(slope.n_effective, "1", "independent displacements"),
         },
-        coords={"lag": ("lag", lag[: whole.shape[1]][keep], {"units": "ps", "long_name": "lag"})},
+        coords={"lag": ("lag", lag[keep], {"units": "ps", "long_name": "lag"})},
         attrs={"temperature": temperature, "volume": volume},
     )  # fmt: skip
 
 
-def _displace_charges(scene: Scene, paths: Sequence[Path], n_lags: int) -> tuple[Floats, Floats]:
-    """Return MSDs of the charge by stretch and component, and by replica over all of it."""
+def _displace_charges(scene: Scene, paths: Sequence[Path], n_lags: int) -> Floats:
+    """Return MSDs of the charge of each replica and component, shape ``(3 n_replicas, n_lags)``."""
     charge = np.zeros(scene.n_molecules)
     for species in scene.species:
         charge[species.molecules] = species.charge
-    samples, whole = [], []
+    samples = []
     for path in paths:
         # A net charge would turn the removed drift of the system into current.
         moment = np.einsum("m,tmk->tk", charge - charge.mean(), path.positions)
-        whole.append(mean_squared_displacement(moment)[:n_lags])
-        size = max(n_lags // _TIME_BLOCKS, 2)
-        for start in range(0, size * _TIME_BLOCKS, size):
-            piece = moment[start : start + size]
-            if len(piece) == size:
-                samples += [mean_squared_displacement(piece[:, k : k + 1]) for k in range(3)]
-    return np.array(samples), np.array(whole)
-
-
-def _find_slope(lag: Floats, samples: Floats, span: float) -> Slope:
-    """Fit the slope, summed over components, early where that is as good."""
-    late = fit_slope(lag, 3.0 * samples, window=(span / 32.0, span / 8.0))
-    early = fit_slope(lag, 3.0 * samples, window=(span / 80.0, span / 20.0))
-    apart = abs(early.slope - late.slope)
-    if early.diffusive and apart <= 2.0 * float(np.hypot(early.stderr, late.stderr)):
-        return early
-    return late
-
-
-def _stretch(values: Floats, n: int) -> Floats:
-    """Continue an array with nan."""
-    out = np.full(n, np.nan)
-    out[: min(n, len(values))] = values[:n]
-    return out
+        samples.append(displacement_product(moment, moment)[:n_lags].T)
+    return np.concatenate(samples)
