@@ -22,6 +22,7 @@ from solvation.workspace import RunFolder, collect_versions, open_run, write_ato
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from solvation.analyze.reference import ReferenceFrame
     from solvation.simulate.dynamics import Tick
     from solvation.simulate.protocol import Plan
 
@@ -154,6 +155,8 @@ def analyze_trajectory(
     cutoffs: Mapping[str, float] | None = None,
     temperature: float | None = None,
     transport: bool = True,
+    frame: ReferenceFrame = "barycentric",
+    viscosity: float | None = None,
     **choices: Any,
 ) -> Run:
     """Analyze a trajectory that some other program made, and write the report.
@@ -177,6 +180,10 @@ def analyze_trajectory(
         K; needed for conductivities, 298.15 when not given.
     transport
         Whether to follow the molecules; not needed for structure.
+    frame
+        Against what motion is measured: ``"barycentric"``, ``"solvent"`` or ``"volume"``.
+    viscosity
+        mPa s, of the model, for the finite-size correction of diffusion.
     choices
         Passed on to `solvation.analyze.scene.open_scene`: ``cation``, ``anion``, ``solvent``,
         ``charges``, ``dt``, ``box``.
@@ -186,8 +193,9 @@ def analyze_trajectory(
     TrajectoryError, WorkspaceError
         What cannot be read or written.
     """
+    from solvation.analyze.finite import add_corrections
     from solvation.analyze.scene import open_scene
-    from solvation.analyze.stage import analyze_scene
+    from solvation.analyze.stage import ROOM_TEMPERATURE, analyze_scene
 
     tell(progress, "analyze", 0.0, "reading the topology")
     scene = open_scene(topology, list(trajectories), temperature=temperature, **choices)
@@ -201,7 +209,11 @@ def analyze_trajectory(
         with folder.record_stage("analyze", inputs):
             tree, quantities = analyze_scene(
                 scene, cutoffs=cutoffs, temperature=temperature, transport=transport,
-                workers=workers, progress=relay_frames(progress),
+                frame=frame, workers=workers, progress=relay_frames(progress),
+            )  # fmt: skip
+            quantities = add_corrections(
+                tree, quantities, given=viscosity,
+                temperature=temperature or scene.temperature or ROOM_TEMPERATURE,
             )  # fmt: skip
             tree.attrs.update(name=name, kind="trajectory")
             save_results(tree, folder.results)
@@ -348,6 +360,7 @@ def _analyze(
     progress: Listener | None,
 ) -> None:
     """Do the analyze stage."""
+    from solvation.analyze.finite import add_corrections
     from solvation.analyze.recorded import add_recordings, merge_quantities
     from solvation.analyze.scene import open_scene
     from solvation.analyze.stage import analyze_scene
@@ -361,7 +374,9 @@ def _analyze(
         raise WorkspaceError(
             f"{folder.path} has no complete trajectory; run `solvation simulate` first"
         )
-    inputs = hash_text([hash_simulation(recipe), *sizes, collect_versions()["solvation"]])
+    inputs = hash_text([
+        hash_simulation(recipe), *sizes, collect_versions()["solvation"], repr(recipe.analysis),
+    ])  # fmt: skip
     if folder.is_done("analyze", inputs) and folder.results.exists() and folder.summary.exists():
         return
     audit = load_audit(folder.build(plan.replicas[0].start))
@@ -379,12 +394,17 @@ def _analyze(
             charge_scale=audit["charge_scale"],
             partial_charges=audit.get("partial_charges"),
             starts=[replica.start for replica in plan.replicas],
+            frame=recipe.analysis.frame,
             workers=workers,
             progress=relay_frames(progress),
         )
         folders = [folder.simulate(name) for name in names]
         recorded = add_recordings(scene, tree, folders, temperature=temperature)
         quantities = merge_quantities(quantities, recorded)
+        given = recipe.analysis.viscosity
+        quantities = add_corrections(
+            tree, quantities, given=given.magnitude if given else None, temperature=temperature
+        )
         logs = {name: read_log(folder.simulate(name) / "log.csv") for name in names}
         tree["thermo"] = type(tree)(collect_thermo(logs))
         density = summarize_density(logs)

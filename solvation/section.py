@@ -16,12 +16,14 @@ from solvation.amount import (
     Rate,
     Temperature,
     Time,
+    Viscosity,
 )
 from solvation.errors import RecipeError
 from solvation.library import Species, find_species, recognize_smiles
 
 __all__ = [
     "Additive",
+    "Analysis",
     "Box",
     "Conditions",
     "Missing",
@@ -206,6 +208,15 @@ class Box(Table):
         if sum(x is not None for x in (self.cations, self.atoms, self.edge)) > 1:
             raise ValueError("give only one of cations, atoms and edge")
         return self
+
+
+class Analysis(Table):
+    """How to analyze; no run depends on it."""
+
+    frame: Literal["barycentric", "solvent", "volume"] = "barycentric"
+    """Against what motion is measured: the centre of mass of all, of the solvent, or of volume."""
+    viscosity: Viscosity | None = None
+    """Of the model, for the finite-size correction of diffusion; that of the run if left out."""
 
 
 class Protocol(Table):

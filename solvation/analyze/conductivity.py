@@ -120,7 +120,7 @@ def measure_conductivity(
         "onsager": measure_onsager(scene, scan[0], diffusion, scale=scale),
     }
     for node in nodes.values():
-        node.attrs.update(temperature=temperature, volume=volume)
+        node.attrs.update(temperature=temperature, volume=volume, frame="centre of mass of all")
     return nodes
 
 

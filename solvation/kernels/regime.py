@@ -43,34 +43,35 @@ def choose_window(slopes: Sequence[Slope]) -> Slope:
     Returns
     -------
     The first whose exponent is 1 within its error and from which later windows, one in the middle
-    and the last, do not deviate. It starts before a quarter of the longest lag; if there is none,
-    the last of these, with `Slope.steady` false.
+    and the last, do not deviate; if there is none, the last, with `Slope.steady` false.
 
     Notes
     -----
     An early window is much more precise than a late one and contains it, so if both hold, the
     variance of their difference is the difference of their variances (Hausman, Econometrica 1978,
-    46, 1251). Beyond three of its roots the early one is refused.
+    46, 1251). Beyond 2.5 of its roots the early one is refused.
     """
-    return _choose(slopes.__getitem__, [slope.low for slope in slopes], slopes[-1].high)
+    return _choose(slopes.__getitem__, len(slopes))
 
 
-def _choose(fit: Callable[[int], Slope], lows: Sequence[float], high: float) -> Slope:
+def _choose(fit: Callable[[int], Slope], n: int) -> Slope:
     """Choose among windows that are fitted when they are looked at."""
-    n = len(lows)
-    n_early = max(1, sum(low <= high / 4.0 for low in lows))
-    for i in range(n_early):
+    for i in range(n):
         later = {(i + n) // 2, n - 1} - {i}
-        if fit(i).diffusive and all(_agree(fit(i), fit(k)) for k in later):
+        # A curve without an exponent is only known to be straight by comparison.
+        known = bool(later) or np.isfinite(fit(i).exponent)
+        if known and fit(i).diffusive and all(_agree(fit(i), fit(k)) for k in later):
             return fit(i)
-    return replace(fit(n_early - 1), steady=False)
+    return replace(fit(n - 1), steady=False)
 
 
 def _agree(early: Slope, late: Slope) -> bool:
     """Tell whether a window and a later one that it contains give one slope."""
-    spread = late.stderr**2 - early.stderr**2
+    # Errors are in proportion to what they are of: if the early slope is right, so is its scale.
+    share = early.scale / late.scale if late.scale else 1.0
+    spread = (late.stderr * max(1.0, share)) ** 2 - early.stderr**2
     apart = abs(late.slope - early.slope)
-    return bool(apart <= 3.0 * np.sqrt(max(spread, 0.25 * early.stderr**2)))
+    return bool(apart <= 2.5 * np.sqrt(max(spread, 0.25 * early.stderr**2)))
 
 
 def find_slope(curves: Curves, *, longest: float | None = None) -> Slope:
@@ -94,7 +95,7 @@ def find_slope(curves: Curves, *, longest: float | None = None) -> Slope:
     def fit(i: int) -> Slope:
         return fit_slope(curves, window=windows[i])
 
-    return _choose(fit, [low for low, _ in windows], windows[-1][1])
+    return _choose(fit, len(windows))
 
 
 def scan_windows(curves: Curves, *, longest: float | None = None) -> list[Slope]:

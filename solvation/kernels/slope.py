@@ -52,7 +52,7 @@ Ints = npt.NDArray[np.int64]
 
 LONGEST = 0.4
 """Longest lag used, as a share of the path."""
-TOLERANCE = 0.05
+TOLERANCE = 0.02
 """Deviation of the exponent from 1 that is let pass however well it is known; the intercept of the
 line takes up what causes it, if it fades."""
 _POINTS = 10
@@ -118,6 +118,9 @@ class Slope:
     """Longest lag of the window in ps."""
     n_effective: float
     """Independent displacement vectors (three components) that would give this error."""
+    scale: float
+    """Slope for which the error was found: the line's, or curve over lag where that is more; for a
+    cross term the geometric mean of its partners'."""
     inflation: float
     """Factor by which the scatter of samples or parts widened the model's error; at least 1."""
     steady: bool = True
@@ -173,7 +176,7 @@ def fit_slope(
     if len(lags) < 2:
         return Slope(
             slope=nan, stderr=nan, intercept=nan, exponent=nan, exponent_stderr=nan, low=window[0],
-            high=window[1], n_effective=0.0, inflation=1.0, steady=False, lags=lags,
+            high=window[1], n_effective=0.0, scale=nan, inflation=1.0, steady=False, lags=lags,
             weights=np.empty(0),
         )  # fmt: skip
     x = lags * curves.timestep
@@ -183,7 +186,8 @@ def fit_slope(
         # Nothing moves: opposite charges in rigid pairs carry exactly no current.
         return Slope(
             slope=0.0, stderr=0.0, intercept=0.0, exponent=nan, exponent_stderr=nan, low=low,
-            high=high, n_effective=nan, inflation=1.0, lags=lags, weights=np.zeros(len(lags)),
+            high=high, n_effective=nan, scale=0.0, inflation=1.0, lags=lags,
+            weights=np.zeros(len(lags)),
         )  # fmt: skip
     design = np.stack([np.ones(len(x)), x], axis=1)
     model = _find_model(curves, lags, design)
@@ -202,6 +206,7 @@ def fit_slope(
         exponent=exponent, exponent_stderr=exponent_stderr * float(np.sqrt(inflation)),
         low=low, high=high,
         n_effective=ideal / variance / 3.0 if variance > 0.0 else nan,
+        scale=float(np.sqrt(abs(model.slopes[-1] * model.slopes[len(model.slopes) // 2]))),
         inflation=float(np.sqrt(inflation)), lags=lags, weights=weights,
     )  # fmt: skip
 
@@ -253,8 +258,10 @@ def _draw_lines(known: Sequence[Floats], lags: Ints, fit: Floats, timestep: floa
     for i, curve in enumerate(known):
         start, slope = (float(x) for x in fit @ curve[lags])
         if i or len(known) == 1:
-            # Squares do not shrink; a noisy line that says so is no model.
-            slope = max(slope, 0.1 * float(np.mean(curve[lags] / (lags * timestep))))
+            # How far it got is better known than how steep it ends; a line that came out flat by
+            # chance would claim to be precise.
+            whole = float(np.mean(curve[lags] / (lags * timestep)))
+            start, slope = (0.0, whole) if slope < whole else (start, slope)
         straight = start + slope * times
         bend = (straight[0] - curve[first]) * np.arange(first) / first
         drawn.append(np.concatenate([curve[:first] + bend, straight]))

@@ -8,6 +8,7 @@ from scipy import fft
 
 __all__ = [
     "autocovariance",
+    "average_displacement",
     "displacement_product",
     "mean_squared_displacement",
     "statistical_inefficiency",
@@ -55,6 +56,47 @@ def mean_squared_displacement(path: npt.ArrayLike) -> Floats:
     dropped = np.zeros_like(squares)
     np.cumsum(squares[:-1] + squares[:0:-1], axis=0, out=dropped[1:])
     msd: Floats = (total - dropped - 2.0 * correlation) / np.arange(n, 0, -1).reshape(shape)
+    msd[0] = 0.0
+    return np.maximum(msd, 0.0)
+
+
+def average_displacement(path: npt.ArrayLike) -> Floats:
+    """Average squared displacements over all time origins and over molecules, by component.
+
+    Parameters
+    ----------
+    path
+        Unwrapped positions, shape ``(n_frames, n_molecules, 3)``.
+
+    Returns
+    -------
+    Shape ``(n_frames, 3)``, lag 0 first.
+
+    Notes
+    -----
+    As `mean_squared_displacement`; power spectra are averaged before they are transformed back.
+
+    Examples
+    --------
+    >>> average_displacement([[[0.0], [0.0]], [[1.0], [3.0]]]).round(9).tolist()
+    [[0.0], [5.0]]
+    """
+    x = np.asarray(path, dtype=np.float64)
+    n, n_molecules = x.shape[:2]
+    size = fft.next_fast_len(2 * n, real=True)
+    power = np.zeros((size // 2 + 1, x.shape[2]))
+    squares = np.zeros((n, x.shape[2]))
+    for i in range(n_molecules):
+        # One at a time: what is transformed stays in the cache of a core.
+        one = x[:, i] - x[:, i].mean(axis=0)
+        transform = fft.rfft(one, size, axis=0)
+        power += transform.real**2 + transform.imag**2
+        squares += one * one
+    correlation = fft.irfft(power, size, axis=0)[:n]
+    dropped = np.zeros_like(squares)
+    np.cumsum(squares[:-1] + squares[:0:-1], axis=0, out=dropped[1:])
+    origins = np.arange(n, 0, -1)[:, None]
+    msd: Floats = (2.0 * (squares.sum(axis=0) - correlation) - dropped) / origins / n_molecules
     msd[0] = 0.0
     return np.maximum(msd, 0.0)
 

@@ -262,6 +262,8 @@ def _draw_plots(tree: xr.DataTree, cations: Sequence[str]) -> dict[str, list[str
         plots["residence"].append(figures.draw_residence(nodes["residence"]))
     if "diffusion" in nodes:
         plots["diffusion"].append(figures.draw_msd(nodes["diffusion"]))
+        if "scan" in nodes["diffusion"]:  # not in results of older versions
+            plots["diffusion"].append(figures.draw_scan(nodes["diffusion"]))
     if "conductivity" in nodes and "collective" in nodes["conductivity"]:
         plots["conductivity"].append(figures.draw_charge(nodes["conductivity"]))
     if "onsager" in nodes:

@@ -251,6 +251,9 @@ def label_quantity(name: str) -> str:
         return f"{ion.capitalize()}s, {CLASS_WORDS.get(kind, kind)}"
     if head == "diffusion" and rest.endswith(".corrected"):
         return f"Diffusion of {rest.removesuffix('.corrected')}, size-corrected"
+    if head == "diffusion" and rest.rpartition(".")[2] in CLASS_WORDS:
+        ion, _, kind = rest.rpartition(".")
+        return f"Diffusion of {ion}, {CLASS_WORDS[kind]}"
     if head == "conductivity":
         return CONDUCTIVITY_WORDS.get(rest, f"Conductivity, {rest.replace('_', ' ')}")
     known = {

@@ -64,7 +64,8 @@ def test_the_tree_survives_the_disk(analyzed, tmp_path):
     back = load_results(tmp_path / "results.nc")
     assert set(back.children) == {
         "rdf", "coordination", "denticity", "geometry", "shapes", "speciation", "clusters",
-        "shells", "residence", "exchange", "diffusion", "conductivity", "density", "structure",
+        "shells", "residence", "exchange", "diffusion", "partial_diffusion", "conductivity",
+        "density", "structure",
     }  # fmt: skip
     assert json.loads(back.attrs["counts"]) == {"Mg": 27, "Cl": 54, "water": 27}
     assert back.attrs["charge_scale"] == 0.72
