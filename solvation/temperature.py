@@ -19,7 +19,7 @@ __all__ = ["Point", "TemperatureFit", "fit_temperatures", "write_temperature_csv
 
 FAMILIES = ("diffusion.", "conductivity.", "viscosity")
 """Beginnings of the names of what is fitted."""
-NOT_FITTED = ("conductivity.ionicity",)
+NOT_FITTED = ("conductivity.ionicity", "conductivity.ionicity.corrected")
 """Ratios among them, for which neither law is made."""
 FEWEST_ARRHENIUS, FEWEST_VOGEL = 3, 4
 """Temperatures that a law needs: one more than lets a line pass through whatever there is."""

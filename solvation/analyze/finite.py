@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from solvation.analyze.infinite import correct_conductivity
 from solvation.kernels.finitesize import lattice_sum
 from solvation.results import Quantity
 from solvation.units import BOLTZMANN
@@ -109,7 +110,8 @@ def add_corrections(
     tree
         Results; its node ``diffusion`` is replaced. A node ``viscosity`` is that of the run.
     quantities
-        Of the tree; ``diffusion.<species>.corrected`` follows ``diffusion.<species>``.
+        Of the tree; ``diffusion.<species>.corrected`` follows ``diffusion.<species>``, and what
+        `correct_conductivity` adds follows too.
     given
         Viscosity in mPa s that is used instead of that of the run.
     temperature
@@ -145,4 +147,4 @@ def add_corrections(
                 status="not_converged" if shaky else quantity.status, note="; ".join(notes),
             )
         )  # fmt: skip
-    return listed
+    return correct_conductivity(tree, listed)

@@ -254,6 +254,8 @@ def label_quantity(name: str) -> str:
     if head == "diffusion" and rest.rpartition(".")[2] in CLASS_WORDS:
         ion, _, kind = rest.rpartition(".")
         return f"Diffusion of {ion}, {CLASS_WORDS[kind]}"
+    if head == "conductivity" and rest.endswith(".corrected"):
+        return f"{label_quantity(name.removesuffix('.corrected'))}, size-corrected"
     if head == "conductivity":
         return CONDUCTIVITY_WORDS.get(rest, f"Conductivity, {rest.replace('_', ' ')}")
     known = {
