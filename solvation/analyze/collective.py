@@ -37,7 +37,7 @@ _BLOCKS = 4
 """Most stretches of time per replica."""
 _SPAN = 5
 """A stretch is at least as many times as long as the longest lag fitted."""
-_MOST_OFFSET = 4.0
+_LEAST_OFFSET, _MOST_OFFSET = -0.5, 4.0
 """Shortest lags by which the line of the fit may be ahead of one through zero."""
 _WIDTH = 2.0
 """Longest lag of the fit over the shortest. Longer ones add next to nothing."""
@@ -198,7 +198,7 @@ def _find_offset(curves: Floats, first: int, last: int) -> float:
     rise = (1.0 - start) / (last - first)
     share = _MOST_OFFSET if rise <= 0.0 else start / (rise * first) - 1.0
     # Coarse, because the weights hardly depend on it and are kept for the next fit.
-    return round(min(max(share, 0.0), _MOST_OFFSET) * 4.0) / 4.0 * first
+    return round(min(max(share, _LEAST_OFFSET), _MOST_OFFSET) * 4.0) / 4.0 * first
 
 
 def _fit_parts(

@@ -154,7 +154,8 @@ def weigh_lags(n_frames: int, low: int, high: int, offset: float = 0.0) -> Slope
     low, high
         Shortest and longest lag in frames, ``0 < low < high < n_frames``.
     offset
-        Frames by which the line is ahead of one through zero: what rattling in cages adds.
+        Frames by which the line is ahead of one through zero: what rattling in cages adds. Below
+        zero it lags behind: velocities persist so long, as of an Ornstein–Uhlenbeck particle.
 
     Notes
     -----
@@ -172,9 +173,13 @@ def weigh_lags(n_frames: int, low: int, high: int, offset: float = 0.0) -> Slope
     if not 0 < low < high < n_frames:
         raise ValueError(f"lags {low} to {high} of {n_frames} frames; 0 < low < high < n_frames")
     lags = np.unique(np.round(np.geomspace(low, high, _LAGS)).astype(np.int64))
-    line = offset + np.arange(high + 2, dtype=np.float64)
+    line = offset + np.arange(2 * high + 2, dtype=np.float64)
     line[0] = 0.0
-    covariance = displacement_covariance(lags, line, n_frames=n_frames, reach=1)
+    reach = 1
+    if offset < 0.0:
+        line -= offset * np.exp(np.arange(len(line)) / offset)
+        line[0], reach = 0.0, min(int(np.ceil(-4.0 * offset)), high)
+    covariance = displacement_covariance(lags, line, n_frames=n_frames, reach=reach)
     design = np.stack([np.ones(len(lags)), lags.astype(np.float64)], axis=1)
     solved = np.linalg.solve(covariance, design)
     weights: Floats = solved @ np.linalg.inv(design.T @ solved)[:, 1]
