@@ -14,7 +14,8 @@ from solvation.analyze.driver import run_analyzers
 from solvation.analyze.reference import FRAMES
 from solvation.kernels.cell import box_matrix, wrap
 from solvation.kernels.regime import find_slope
-from solvation.synthetic import make_ion_pairs, make_langevin_gas, make_random_walk
+from solvation.langevin import make_langevin_gas
+from solvation.synthetic import make_ion_pairs, make_random_walk
 
 
 def _paths(scene):
