@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, get_args
 from solvation.analyze.specimen import write_specimens
 from solvation.errors import RecipeError, WorkspaceError
 from solvation.event import Listener, StageName, relay_frames, tell
-from solvation.experiment import find_experiment
 from solvation.inputs import hash_build, hash_simulation, hash_text, list_differences
 from solvation.job import Run, open_results
 from solvation.log import read_log
 from solvation.recipe import Recipe, load_recipe, set_replicas
-from solvation.results import load_results, load_summary, save_results, save_summary
+from solvation.report.folder import write_page
+from solvation.results import save_results, save_summary
+from solvation.simulate.progress import describe_tick
 from solvation.worker import Workers, open_workers
 from solvation.workspace import RunFolder, collect_versions, open_run, write_atomic
 
@@ -139,7 +140,7 @@ def rewrite_report(path: str | Path, *, progress: Listener | None = None) -> Run
     """
     run = open_results(path)
     with run.folder.lock():
-        _write_page(run.folder, recipe=None, progress=progress)
+        write_page(run.folder, recipe=None, progress=progress)
     return run
 
 
@@ -221,7 +222,7 @@ def analyze_trajectory(
                 write_specimens(folder.path / "structures", tree["shells"].to_dataset())
             save_summary(quantities, folder.summary, recipe=name)
         with folder.record_stage("report", inputs):
-            _write_page(folder, recipe=None, progress=progress)
+            write_page(folder, recipe=None, progress=progress)
     return Run(folder=folder)
 
 
@@ -320,7 +321,7 @@ def _simulate(
 
         def on_tick(tick: Tick, number: int = number) -> None:
             share = (number + tick.done) / len(plan.replicas)
-            tell(progress, "simulate", share, _describe(tick))
+            tell(progress, "simulate", share, describe_tick(tick))
 
         key = f"simulate/{item.name}"
         whole = hash_text([inputs, str(length)])
@@ -434,38 +435,7 @@ def _report(folder: RunFolder, recipe: Recipe, progress: Listener | None) -> Non
         [folder.summary.read_text(encoding="utf-8"), collect_versions()["solvation"]]
     )
     with folder.record_stage("report", inputs):
-        _write_page(folder, recipe=recipe, progress=progress)
-
-
-def _write_page(folder: RunFolder, *, recipe: Recipe | None, progress: Listener | None) -> None:
-    """Write ``report.html`` from what is in the folder."""
-    from solvation.report.page import write_report
-
-    tell(progress, "report", 0.0, "drawing")
-    experiment = find_experiment(recipe) if recipe is not None else None
-    document, quantities = load_summary(folder.summary)
-    write_report(
-        folder.report,
-        tree=load_results(folder.results),
-        document=document,
-        quantities=quantities,
-        manifest=folder.read_manifest(),
-        recipe_text=folder.recipe.read_text(encoding="utf-8") if recipe is not None else None,
-        experiment=experiment,
-        title=(recipe.title or recipe.name) if recipe is not None else document["recipe"],
-    )
-    tell(progress, "report", 1.0, str(folder.report))
-
-
-def _describe(tick: Tick) -> str:
-    """Put a tick in words."""
-    hours, minutes = tick.remaining / 3600, tick.remaining / 60
-    left = f"{hours:.1f} h" if hours > 1.5 else f"{minutes:.1f} min"
-    return (
-        f"{tick.replica} {tick.stage} {tick.time:.4g}/{tick.time_total:.4g} ps · "
-        f"{tick.speed:.3g} ns/day · {left} left · "
-        f"{tick.density:.3f} g/cm3 · {tick.temperature:.0f} K"
-    )
+        write_page(folder, recipe=recipe, progress=progress)
 
 
 def _now() -> str:

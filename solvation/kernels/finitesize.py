@@ -45,7 +45,7 @@ def lattice_sum(cell: npt.ArrayLike) -> float:
     volume = float(np.linalg.det(matrix))
     alpha = np.sqrt(np.pi) / volume ** (1.0 / 3.0)
     r = np.linalg.norm(_points(matrix, _REACH / alpha), axis=1)
-    inverse: Floats = 2.0 * np.pi * np.linalg.inv(matrix).T
+    inverse = np.asarray(2.0 * np.pi * np.linalg.inv(matrix).T, dtype=np.float64)
     k2 = (_points(inverse, 2.0 * alpha * _REACH) ** 2).sum(axis=1)
     direct = float((special.erfc(alpha * r) / r).sum())
     reciprocal = 4.0 * np.pi / volume * float((np.exp(-k2 / (4.0 * alpha**2)) / k2).sum())

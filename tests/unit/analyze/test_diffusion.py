@@ -13,7 +13,8 @@ from solvation.analyze.driver import run_analyzers
 from solvation.analyze.reference import FRAMES
 from solvation.kernels.cell import box_matrix, wrap
 from solvation.kernels.regime import find_slope
-from solvation.synthetic import make_langevin_gas, make_random_walk
+from solvation.langevin import make_langevin_gas
+from solvation.synthetic import make_random_walk
 
 
 def _paths(scene):

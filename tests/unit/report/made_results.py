@@ -231,9 +231,19 @@ def make_tree() -> xr.DataTree:
             exponent=(("species",), [0.82, 0.88, 0.97], "1"),
             window_low=(("species",), [10.0] * 3, "ps"),
             window_high=(("species",), [50.0] * 3, "ps"),
-            n_independent=(("species",), [32.0, 64.0, 576.0], "1"),
+            n_effective=(("species",), [32.0, 64.0, 576.0], "1"),
+            scan=(("species", "start"), d[:, None] * np.array([1.3, 1.1, 1.0, 0.9]), "m2/s"),
+            scan_stderr=(
+                ("species", "start"),
+                d[:, None] * np.array([0.03, 0.06, 0.12, 0.2]),
+                "m2/s",
+            ),
         ),
-        coords={"species": ["Mg", "TFSI", "DME"], "lag": lag},
+        coords={
+            "species": ["Mg", "TFSI", "DME"],
+            "lag": lag,
+            "start": [1.0, 4.0, 10.0, 25.0],
+        },
     )
     conductivity = xr.Dataset(
         _data(
