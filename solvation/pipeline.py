@@ -324,7 +324,8 @@ def _simulate(
             tell(progress, "simulate", share, describe_tick(tick))
 
         key = f"simulate/{item.name}"
-        whole = hash_text([inputs, str(length)])
+        shear = [str(recipe.protocol.shear_time)] if plan.shear_time else []
+        whole = hash_text([inputs, str(length), *shear])
         if folder.is_done(key, whole) and (folder.simulate(item.name) / "trajectory.xtc").exists():
             continue
         with folder.record_stage(key, whole):

@@ -13,6 +13,7 @@ _COMMON: dict[str, Any] = {
     "heat_temperature": "480 K",
     "record_interval": "20 fs",
     "stress_interval": "0 fs",
+    "shear_time": "0 ps",
 }
 
 PROFILES: dict[str, dict[str, Any]] = {

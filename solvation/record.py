@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["CURRENTS", "STRESS", "Record", "read_header", "read_record", "write_header"]
+__all__ = ["CURRENTS", "FLOW", "STRESS", "Record", "read_header", "read_record", "write_header"]
 
 CURRENTS = "currents.rec"
 """Name of the file with currents and dipoles by species."""
 STRESS = "stress.rec"
 """Name of the file with the pressure tensor."""
+FLOW = "flow-{number}.rec"
+"""Names of the files with a driven flow, one for each acceleration."""
 ROW_TYPE = np.dtype("<f4")
 """Of every number after the header; seven digits, far below the noise of any of them."""
 _SCHEMA = 1

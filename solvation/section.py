@@ -256,6 +256,9 @@ class Protocol(Table):
     stress_interval: Duration | None = None
     """At most so much time between rows of the pressure tensor, for the viscosity; zero for none.
     A row costs about as much as eleven time steps."""
+    shear_time: Duration | None = None
+    """How long a flow is driven with each of three accelerations after the production, for the
+    viscosity; zero for none."""
 
     @model_validator(mode="after")
     def _check(self) -> Protocol:

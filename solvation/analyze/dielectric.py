@@ -38,7 +38,9 @@ _BLOCKS = 4
 """Stretches of each replica."""
 _FEWEST_SAMPLES = 10.0
 """Independent dipoles of the box below which their square is not converged."""
-_WINDOW = (6.0, 12.0)
+_LARGEST_ERROR = 0.5
+"""Of the permittivity; one that is known no better is not converged."""
+_WINDOW = (4.0, 8.0)
 """Begin and end of the fitted lags, in relaxation times of the dipole."""
 _SHORTEST = 2.0
 """ps; no relaxation of a liquid's dipole is taken as faster than this."""
@@ -111,10 +113,13 @@ def summarize_dielectric(node: xr.Dataset) -> tuple[Quantity, ...]:
     notes = [f"{samples:.1f} independent dipoles of the box, fewer than 10"] if few else []
     if parts["translation"] or parts["cross"]:
         notes.insert(0, ", ".join(f"{name} {value:.3g}" for name, value in parts.items()))
-    error = float(node["permittivity_stderr"])
+    value, error = float(node["permittivity"]), float(node["permittivity_stderr"])
+    if error > _LARGEST_ERROR * abs(value):
+        notes.append("the error is as large as the number")
+        few = True
     return (
         Quantity(
-            name="permittivity", value=float(node["permittivity"]),
+            name="permittivity", value=value,
             stderr=error if np.isfinite(error) else None, unit="1",
             status="not_converged" if few else "ok", note="; ".join(notes) or None,
         ),

@@ -22,6 +22,9 @@ Floats = npt.NDArray[np.float64]
 
 FEWEST_ROWS = 400
 """Samples per sequence below which no fit is tried."""
+_CUTOFF_STEP = 1.0
+"""Spacing of trial cut-offs, twice STACIE's: half the time, and on a dozen known spectra the same
+values and errors to a hundredth of the error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +88,9 @@ def integrate_correlation(
     model = ExpPolyModel([0, 2]) if shape == "smooth" else PadeModel([0, 2], [2])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of trial fits that are then discarded
-        result = estimate_acint(spectrum, model, neff_min=10 * model.npar)
+        result = estimate_acint(
+            spectrum, model, neff_min=10 * model.npar, fcut_spacing=_CUTOFF_STEP
+        )
     keep = spectrum.freqs <= 2.0 * result.fcut
     fitted = np.asarray(result.props["amplitudes_model"][0], dtype=np.float64)
     fit = np.full(len(spectrum.freqs), np.nan)

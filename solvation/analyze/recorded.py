@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from solvation.analyze.dielectric import measure_dielectric, summarize_dielectric
+from solvation.analyze.driven import (
+    load_flows,
+    measure_driven_viscosity,
+    summarize_driven_viscosity,
+)
 from solvation.analyze.green_kubo import measure_current_correlation, summarize_current_correlation
 from solvation.analyze.recording import load_currents, load_stresses, name_species
 from solvation.analyze.viscosity import measure_viscosity, summarize_viscosity
+from solvation.results import Quantity
+from solvation.units import AVOGADRO
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from solvation.analyze.topology import Scene
-    from solvation.results import Quantity
 
-__all__ = ["add_recordings", "analyze_recordings", "merge_quantities"]
+__all__ = ["add_recordings", "analyze_recordings", "merge_quantities", "multiply_walden"]
 
 
 def analyze_recordings(
@@ -37,9 +46,10 @@ def analyze_recordings(
     Returns
     -------
     nodes
-        ``green_kubo``, ``viscosity`` and ``dielectric``, those that could be had.
+        ``green_kubo``, ``dielectric``, ``viscosity`` and ``driven``, those that could be had.
     quantities
-        ``conductivity.green_kubo``, ``viscosity`` and ``permittivity``.
+        ``conductivity.green_kubo``, ``permittivity``, ``viscosity``, ``viscosity.driven`` and
+        ``walden``; where only a flow was driven, it gives ``viscosity``.
     """
     nodes: dict[str, xr.Dataset] = {}
     quantities: list[Quantity] = []
@@ -60,7 +70,47 @@ def analyze_recordings(
         if viscosity is not None:
             nodes["viscosity"] = viscosity
             quantities += summarize_viscosity(viscosity)
+    driven = measure_driven_viscosity(load_flows(folders))
+    if driven is not None:
+        nodes["driven"] = driven
+        quantities += summarize_driven_viscosity(driven)
+        if "viscosity" not in nodes:
+            quantities.append(replace(quantities[-1], name="viscosity"))
+    if currents is not None:
+        quantities += multiply_walden(scene, quantities, currents.volume)
     return nodes, quantities
+
+
+def multiply_walden(
+    scene: Scene, quantities: Sequence[Quantity], volume: float
+) -> tuple[Quantity, ...]:
+    r"""Multiply molar conductivity and viscosity: :math:`\sigma \eta / c`, per mole of cations.
+
+    Parameters
+    ----------
+    scene
+        Numbers of ions.
+    quantities
+        ``conductivity.green_kubo`` (mS/cm) and ``viscosity`` (mPa s), if they are there.
+    volume
+        Å3.
+    """
+    known = {item.name: item for item in quantities}
+    sigma, eta = known.get("conductivity.green_kubo"), known.get("viscosity")
+    cations = sum(species.n_molecules for species in scene.list_role("cation"))
+    if sigma is None or eta is None or not cations or not sigma.value or not eta.value:
+        return ()
+    concentration = cations / (volume * 1e-27 * AVOGADRO)
+    value = sigma.value * eta.value / concentration
+    relative = np.hypot((sigma.stderr or 0.0) / sigma.value, (eta.stderr or 0.0) / eta.value)
+    sound = sigma.status == eta.status == "ok"
+    return (
+        Quantity(
+            name="walden", value=value, stderr=abs(value) * float(relative),
+            unit="S cm2 mPa s/mol", status="ok" if sound else "not_converged",
+            note="Green-Kubo conductivity times viscosity, per mole of cations",
+        ),
+    )  # fmt: skip
 
 
 def add_recordings(

@@ -26,6 +26,7 @@ from solvation.simulate.engine import (
 )
 from solvation.simulate.files import ReplicaFiles, cut_file
 from solvation.simulate.loop import StageRun, Tick
+from solvation.simulate.shear import ACCELERATIONS, Drive, run_shear
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,6 +143,13 @@ def run_replica(
         run = StageRun(context, topology, files, plan, stage, replica, progress)
         at = run.advance(at)
     assert context is not None
+    if plan.shear_time:
+        run_shear(
+            prepared, folder, plan,
+            tuple(Drive(acceleration=a, time=plan.shear_time) for a in ACCELERATIONS),
+            temperature=plan.stages[-1].temperature[1], seed=replica.seed + len(names),
+            platform=platform,
+        )  # fmt: skip
     log = read_log(files.log)
     settled = "density" not in names or judge_stationarity(log.select("density").density).stationary
     production = log.select("production")

@@ -70,6 +70,8 @@ class Plan:
     """Time steps between rows of currents and dipoles; 0 for none."""
     steps_per_stress: int = 0
     """Time steps between rows of the pressure tensor; 0 for none."""
+    shear_time: float = 0.0
+    """ps that a flow is driven with each acceleration after the production; 0 for none."""
 
     @property
     def interval(self) -> float:
@@ -146,6 +148,7 @@ def make_plan(recipe: Recipe) -> Plan:
         intervals_per_checkpoint=count("checkpoint_interval"),
         steps_per_record=_divide(steps, _magnitude(protocol, "record_interval"), timestep),
         steps_per_stress=_divide(steps, _magnitude(protocol, "stress_interval"), timestep),
+        shear_time=_magnitude(protocol, "shear_time"),
     )
 
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from solvation.errors import WorkspaceError
+from solvation.errors import SimulationError, WorkspaceError
 from solvation.record import CURRENTS, ROW_TYPE, STRESS, read_header, write_header
 from solvation.simulate.files import cut_file, writing
 from solvation.simulate.stress import COMPONENTS, find_gauge, measure_stress
@@ -45,11 +45,23 @@ _LOG = logging.getLogger(__name__)
 
 
 class Recorder:
-    """Writes the small files of one production run; mutable, as the engine is."""
+    """Writes the small files of one production run; mutable, as the engine is.
+
+    Raises
+    ------
+    SimulationError
+        If rows do not divide a report interval.
+    """
 
     def __init__(
         self, context: openmm.Context, topology: app.Topology, plan: Plan, folder: Path
     ) -> None:
+        for every in (plan.steps_per_record, plan.steps_per_stress):
+            if every and plan.steps_per_interval % every:
+                raise SimulationError(
+                    f"rows every {every} steps do not fill a report interval of "
+                    f"{plan.steps_per_interval} steps; make one a divisor of the other"
+                )
         self.context = context
         self.plan = plan
         self.names, self.weights, species = weigh_particles(context, topology)

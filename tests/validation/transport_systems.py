@@ -42,7 +42,7 @@ def _grid(shape: tuple[int, int, int], box: np.ndarray) -> np.ndarray:
     return (points + 0.5) * box / np.array(shape)
 
 
-def make_argon(folder: Path, *, cells: tuple[int, int, int] = (5, 5, 5)) -> Path:
+def make_argon(folder: Path, *, cells: tuple[int, int, int] = (4, 4, 4)) -> Path:
     """Face-centred cubic cells of four atoms at rho* = 0.8442, cut at 2.5 sigma."""
     edge = (4 / 0.8442) ** (1 / 3) * SIGMA
     box = edge * np.array(cells)
@@ -147,7 +147,7 @@ def make_plan(
     *, temperature: float, hot: float, heat: float, production: float, timestep: float,
     friction: float, record: int = 0, stress: int = 0, report: int = 250, seed: int = 1,
 ) -> tuple[Plan, Replica]:  # fmt: skip
-    """Heat and cool at constant volume, then produce; times in ps."""
+    """Heat, cool and wait, each as long, all at constant volume, then produce; times in ps."""
     interval = timestep * report
     replica = Replica(name="random-1", start="random", seed=seed)
 
@@ -160,6 +160,7 @@ def make_plan(
     plan = Plan(
         stages=(
             stage("heat", hot, temperature, heat),
+            stage("anneal", temperature, temperature, heat),
             stage("production", temperature, temperature, production),
         ),
         replicas=(replica,), timestep=timestep, friction=friction, pressure=1.0,

@@ -104,9 +104,9 @@ def test_an_unresolved_recipe_is_refused() -> None:
 @pytest.mark.parametrize(
     ("report", "record", "expected"),
     [
-        ("0.5 ps", "20 fs", 5),
-        ("0.5 ps", "0 fs", 0),
-        ("0.028 ps", "20 fs", 1),
+        ("500 fs", "20 fs", 5),
+        ("500 fs", "0 fs", 0),
+        ("28 fs", "20 fs", 1),
         ("2 ps", "1 ps", 250),
     ],
 )

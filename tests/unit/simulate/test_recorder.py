@@ -10,7 +10,7 @@ import openmm
 import pytest
 from openmm import app, unit
 
-from solvation.errors import WorkspaceError
+from solvation.errors import SimulationError, WorkspaceError
 from solvation.record import CURRENTS, STRESS, read_record
 from solvation.simulate.dynamics import run_replica
 from solvation.simulate.prepared import prepare_system
@@ -39,7 +39,7 @@ def prepare(folder: Path) -> Path:
             topology.addAtom(name, app.Element.getBySymbol(name), residue)
             system.addParticle(MASS[name])
             force.addParticle(CHARGE[name], 0.25, 0.5)
-            positions.append(corner + [0.1 * j, 0, 0])
+            positions.append(corner + np.array([0.1 * j, 0, 0]))
         if len(names) == 2:
             n = len(positions)
             bonds.addBond(n - 2, n - 1, 0.1, 1e4)
@@ -183,3 +183,8 @@ def test_induced_dipoles_belong_to_their_molecule(tmp_path: Path) -> None:
     assert rows[names.index("velocity.OH")] == pytest.approx(0.4 / 17.4)
     assert rows[names.index("dipole.OH")] == pytest.approx(-1.2 + 1.2 * 0.4 / 17.4)
     assert np.count_nonzero(rows) == 2
+
+
+def test_rows_that_do_not_fill_an_interval_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SimulationError, match="rows every 4 steps do not fill"):
+        run(tmp_path, plan_for(4, record=4))
