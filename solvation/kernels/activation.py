@@ -155,7 +155,7 @@ def fit_vogel(
         [np.ones(len(t)), -1.0 / (GAS * shifted), -best[1] / GAS / shifted**2], axis=1
     )
     weighted = design / sigma[:, None]
-    covariance = np.linalg.pinv(weighted.T @ weighted, rcond=1e-14)
+    covariance = np.asarray(np.linalg.pinv(weighted.T @ weighted, rcond=1e-14), dtype=np.float64)
     spread = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     inside = 1e-3 < origin < highest - 1e-3
     return Activation(
@@ -201,6 +201,6 @@ def _solve(design: Floats, log: Floats, sigma: Floats) -> tuple[Floats, Floats, 
     """Return the weighted least-squares solution, its covariance, and chi2."""
     weighted = design / sigma[:, None]
     covariance: Floats = np.linalg.inv(weighted.T @ weighted)
-    best: Floats = covariance @ (weighted.T @ (log / sigma))
+    best = np.asarray(covariance @ (weighted.T @ (log / sigma)), dtype=np.float64)
     chi2 = float((((log - design @ best) / sigma) ** 2).sum())
     return best, covariance, chi2

@@ -182,7 +182,7 @@ def weigh_lags(n_frames: int, low: int, high: int, offset: float = 0.0) -> Slope
     covariance = displacement_covariance(lags, line, n_frames=n_frames, reach=reach)
     design = np.stack([np.ones(len(lags)), lags.astype(np.float64)], axis=1)
     solved = np.linalg.solve(covariance, design)
-    weights: Floats = solved @ np.linalg.inv(design.T @ solved)[:, 1]
+    weights = np.asarray(solved @ np.linalg.inv(design.T @ solved)[:, 1], dtype=np.float64)
     variance = float(weights @ covariance @ weights)
     return SlopeWeights(lags=lags, weights=weights, n_effective=2.0 / variance)
 

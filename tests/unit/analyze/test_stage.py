@@ -66,7 +66,7 @@ def test_the_tree_survives_the_disk(analyzed, tmp_path):
     assert set(back.children) == {
         "rdf", "coordination", "denticity", "geometry", "shapes", "speciation", "clusters",
         "shells", "residence", "exchange", "diffusion", "partial_diffusion", "conductivity",
-        "density", "structure",
+        "onsager", "density", "structure",
     }  # fmt: skip
     assert json.loads(back.attrs["counts"]) == {"Mg": 27, "Cl": 54, "water": 27}
     assert back.attrs["charge_scale"] == 0.72
