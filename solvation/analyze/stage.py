@@ -17,9 +17,12 @@ from solvation.analyze.density import measure_density
 from solvation.analyze.diffusion import measure_diffusion
 from solvation.analyze.driver import Parts, run_analyzers
 from solvation.analyze.liquid import analyze_liquid, label_tree
+from solvation.analyze.partial import measure_partial_diffusion
 from solvation.analyze.rdf import R_MAX, WIDTH, PairCounts, collect_rdfs, count_bins, peak_error
+from solvation.analyze.reference import ReferenceFrame, describe_frame
 from solvation.analyze.residence import judge_memory
 from solvation.analyze.snapshot import Album
+from solvation.analyze.speciation import find_pairing
 from solvation.analyze.structure import take_structure
 from solvation.analyze.suite import compare_replicas, measure_suite, plan_snapshots
 from solvation.analyze.summary import summarize_tree
@@ -52,6 +55,7 @@ def analyze_scene(
     starts: Sequence[str] | None = None,
     series: bool = False,
     transport: bool = True,
+    frame: ReferenceFrame = "barycentric",
     workers: Workers = HERE,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> tuple[xr.DataTree, list[Quantity]]:
@@ -87,6 +91,8 @@ def analyze_scene(
     transport
         Whether to follow the molecules, for diffusion and conductivity; without, memory hardly
         grows with the length of the trajectory.
+    frame
+        Against what motion is measured, see `solvation.analyze.reference`.
     workers
         Who looks at frames, see `solvation.worker`; the numbers do not depend on it.
     progress
@@ -110,7 +116,7 @@ def analyze_scene(
     if not scene.list_role("cation"):
         return analyze_liquid(
             scene, temperature=known, charge_scale=charge_scale, partial_charges=partial_charges,
-            blocks=blocks, progress=progress,
+            blocks=blocks, frame=frame, progress=progress,
         )  # fmt: skip
     pairs = [(c.name, s.name) for c in scene.list_role("cation") for s in scene.sites]
     if not pairs:
@@ -121,7 +127,7 @@ def analyze_scene(
     reach = _guess_reach(scene, pairs, cutoffs)
     snapshots, units = plan_snapshots(scene)
     first = run_analyzers(
-        scene, [Surroundings(reach=reach), snapshots, Centres(follow=transport)],
+        scene, [Surroundings(reach=reach), snapshots, Centres(follow=transport, frame=frame)],
         blocks=blocks, workers=workers, progress=progress,
         label="surroundings and paths",
     )  # fmt: skip
@@ -141,18 +147,24 @@ def analyze_scene(
     paths: tuple[Path, ...] = first["centres"].total().result()
     nodes: dict[str, xr.Dataset] = {"rdf": _describe_rdfs(counts, shells)}
     albums: tuple[Album, ...] = first["snapshots"].total().result()
-    nodes.update(measure_suite(scene, tables, albums, pairs, units=units, series=series))
+    pairing = [find_pairing(scene, table) for table in tables]
+    nodes.update(
+        measure_suite(scene, tables, albums, pairs, units=units, series=series, pairing=pairing)
+    )
     diffusion = measure_diffusion(scene, paths) if transport else None
     if diffusion is not None:
         nodes["diffusion"] = diffusion
-        conductivity = measure_conductivity(
-            scene, paths, diffusion, temperature=known or ROOM_TEMPERATURE
+        partial = measure_partial_diffusion(scene, paths, pairing, diffusion)
+        if partial is not None:
+            nodes["partial_diffusion"] = partial
+        nodes.update(
+            measure_conductivity(
+                scene, paths, diffusion, temperature=known or ROOM_TEMPERATURE, tables=tables
+            )
         )
-        if conductivity is not None:
-            nodes["conductivity"] = conductivity
     nodes["density"] = measure_density(scene, paths)
     nodes["structure"] = take_structure(scene)
-    _describe(nodes, radii)
+    _describe(nodes, radii, frame)
     tree = xr.DataTree.from_dict({f"/{name}": node for name, node in nodes.items()})
     label_tree(tree, scene, paths, temperature=known, charge_scale=charge_scale)
     spans = [float(np.nan_to_num(p.times[-1] - p.times[0])) for p in paths]
@@ -240,7 +252,11 @@ def _describe_rdfs(
     return dataset
 
 
-def _describe(nodes: dict[str, xr.Dataset], cutoffs: Mapping[tuple[str, str], float]) -> None:
+def _describe(
+    nodes: dict[str, xr.Dataset],
+    cutoffs: Mapping[tuple[str, str], float],
+    frame: ReferenceFrame,
+) -> None:
     """Say in each node how it was made."""
     radii = {"-".join(k): round(v, 4) for k, v in cutoffs.items()}
     for name in (
@@ -252,6 +268,6 @@ def _describe(nodes: dict[str, xr.Dataset], cutoffs: Mapping[tuple[str, str], fl
         "a molecule bound to the cation, any atom of which is within the sum of the van der Waals "
         "radii + 0.5 Å of a donor atom of the anion"
     )
-    for name in ("diffusion", "conductivity"):
+    for name in ("diffusion", "partial_diffusion"):
         if name in nodes:
-            nodes[name].attrs["frame"] = "centre of mass of the system"
+            nodes[name].attrs["frame"] = describe_frame(frame)

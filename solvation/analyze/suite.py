@@ -22,7 +22,7 @@ from solvation.analyze.residence import Memory, count_events, find_stays, measur
 from solvation.analyze.shape import measure_shell_shapes
 from solvation.analyze.shell import measure_shells
 from solvation.analyze.snapshot import Album, Snapshots
-from solvation.analyze.speciation import find_pairing, measure_speciation
+from solvation.analyze.speciation import Pairing, find_pairing, measure_speciation
 from solvation.analyze.topology import Scene
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def measure_suite(
     units: Sequence[Units] = (),
     series: bool = False,
     n_structures: int = 12,
+    pairing: Sequence[Pairing] | None = None,
 ) -> dict[str, xr.Dataset]:
     """Measure coordination, denticity, geometry, speciation, clusters, shells and kinetics.
 
@@ -64,6 +65,8 @@ def measure_suite(
         Whether to keep coordination numbers of every cation in every frame.
     n_structures
         How many kinds of shells get a structure.
+    pairing
+        From `find_pairing`, if at hand.
 
     Returns
     -------
@@ -73,7 +76,7 @@ def measure_suite(
     residence = measure_residence(scene, tables, stays=stays)
     events = count_events(residence)
     ways = find_ways(scene, tables)
-    pairing = [find_pairing(scene, table) for table in tables]
+    pairing = pairing or [find_pairing(scene, table) for table in tables]
     nodes = {
         "coordination": measure_coordination(scene, tables, pairs, events=events, series=series),
         "denticity": measure_denticity(scene, *ways, events=events),

@@ -18,6 +18,8 @@ def load(*settings: str) -> Recipe:
 
 
 LONGER = [
+    "analysis.frame=solvent",
+    "analysis.viscosity=0.5 mPa s",
     "title=another",
     "note=another",
     'protocol.production_time="9 ns"',
