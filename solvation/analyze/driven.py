@@ -29,6 +29,8 @@ _START = 6.0
 _VISCOSITY = 1.66053906660e-2
 """mPa s in a u/(Å ps)."""
 _FEWEST_SAMPLES = 10.0
+_SHORTEST_DRIVE = 100.0
+"""ps; a shorter flow has not seen the structure of most liquids relax, however steady it looks."""
 
 
 def load_flows(folders: Sequence[Path]) -> list[Record]:
@@ -77,6 +79,9 @@ def measure_driven_viscosity(flows: Sequence[Record]) -> xr.Dataset | None:
             scale / response * error / np.abs(value), "mPa s", "standard error of it",
         ),
         "temperature": (heat, "K", "temperature across the flow"),
+        "drive_time": (
+            np.array([f.spacing * len(f.values) for f in flows]), "ps", "length of the flow",
+        ),
     }  # fmt: skip
     return xr.Dataset(
         {
@@ -114,14 +119,17 @@ def measure_driven_viscosity(flows: Sequence[Record]) -> xr.Dataset | None:
 def summarize_driven_viscosity(node: xr.Dataset) -> tuple[Quantity, ...]:
     """Write the viscosity for the summary, with a status."""
     few = float(node["n_independent"]) < _FEWEST_SAMPLES
+    short = float(node["drive_time"].min()) < _SHORTEST_DRIVE
     note = f"driven flow of wave length {node.attrs['wave_length']}, {node.attrs['limit']}"
     if few:
         note += f"; {float(node['n_independent']):.1f} independent flows, fewer than 10"
+    if short:
+        note += f"; driven for less than {_SHORTEST_DRIVE:g} ps"
     return (
         Quantity(
             name="viscosity.driven", value=float(node["viscosity"]),
             stderr=float(node["viscosity_stderr"]), unit="mPa s",
-            status="not_converged" if few else "ok", note=note,
+            status="not_converged" if few or short else "ok", note=note,
         ),
     )  # fmt: skip
 

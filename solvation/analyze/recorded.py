@@ -124,6 +124,27 @@ def add_recordings(
 
 
 def merge_quantities(first: Sequence[Quantity], second: Sequence[Quantity]) -> list[Quantity]:
-    """Put two lists together; of two numbers with one name the second stays."""
+    """Put two lists together; of two numbers with one name the second stays.
+
+    A spectrum extrapolates to zero frequency from what the run resolves, and looks smooth however
+    slow the motion is that was not resolved. So what is recorded is not converged as long as a
+    diffusion coefficient of the first list is not.
+    """
     known = {item.name for item in second}
-    return [*(item for item in first if item.name not in known), *second]
+    slow = [
+        item.name.removeprefix("diffusion.")
+        for item in first
+        if item.name.startswith("diffusion.") and item.status in ("not_converged", "undefined")
+        and item.name.count(".") == 1
+    ]  # fmt: skip
+    judged = [_doubt_slow(item, slow) for item in second]
+    return [*(item for item in first if item.name not in known), *judged]
+
+
+def _doubt_slow(item: Quantity, slow: Sequence[str]) -> Quantity:
+    """Mark a number that rests on motion the run did not see to its end."""
+    if not slow or item.name == "permittivity":
+        return item
+    said = f"{', '.join(slow)} did not reach diffusion"
+    note = "; ".join([*([item.note] if item.note else []), said])
+    return replace(item, status="not_converged", note=note)

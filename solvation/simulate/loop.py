@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import time
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from solvation.simulate.protocol import Plan, Replica, Stage
 
 __all__ = ["StageRun", "Tick"]
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +112,8 @@ class StageRun:
                 self._write_frame()
             if at.interval % plan.intervals_per_checkpoint == 0:
                 at = self._save(at)
+        if self.recorder is not None and self.recorder.wall:
+            _LOG.info("%s: %s", self.replica.name, self.recorder.describe_cost())
         return self._save(at)
 
     def _is_over(self, interval: int) -> bool:

@@ -113,9 +113,16 @@ class Recorder:
 
     @property
     def cost(self) -> tuple[float, float]:
-        """Shares of the time of the run that currents and pressure tensor took."""
+        """Time that currents and pressure tensor took, over that of the steps between."""
         steps = max(self.wall - sum(self.costs), 1e-9)
         return self.costs[0] / steps, self.costs[1] / steps
+
+    def describe_cost(self) -> str:
+        """Say what recording cost."""
+        currents, stress = (100.0 * share for share in self.cost)
+        return f"recording took {currents:.2g} % of the time of the steps" + (
+            f", the pressure tensor {stress:.2g} %" if self.gauge is not None else ""
+        )
 
     def _record(self) -> None:
         """Write a row of currents and dipoles."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,6 +88,8 @@ def test_rows_are_the_displacements_and_dipoles_of_the_atoms(tmp_path: Path) -> 
     for _ in range(6):
         recorder.advance(10, step)
     recorder.flush()
+    assert re.fullmatch(r"recording took [\d.e+]+ % of the time of the steps",
+                        recorder.describe_cost())  # fmt: skip
     record = read_record(tmp_path / CURRENTS)
     assert record.values.shape == (12, 2 * 3 * 3)
     assert record.spacing == pytest.approx(0.005)
