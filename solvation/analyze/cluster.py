@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from solvation.analyze.contact import ContactTable, list_ions
+from solvation.analyze.pairing import Pairing, find_pairing
 from solvation.analyze.snapshot import Album, find_vectors
-from solvation.analyze.speciation import Pairing, find_pairing
 from solvation.analyze.topology import Scene
 from solvation.kernels.graph import label_components
 from solvation.kernels.uncertainty import (

@@ -15,13 +15,15 @@ from solvation.analyze.contact import Contacts, ContactTable, keep_contacts
 from solvation.analyze.cutoff import SMOOTHING, Cutoff, contact_limit, find_cutoffs
 from solvation.analyze.density import measure_density
 from solvation.analyze.diffusion import measure_diffusion
+from solvation.analyze.digest import digest_tables
 from solvation.analyze.driver import Parts, run_analyzers
 from solvation.analyze.liquid import analyze_liquid, label_tree
+from solvation.analyze.memory import judge_memory
 from solvation.analyze.rdf import R_MAX, WIDTH, PairCounts, collect_rdfs, count_bins, peak_error
-from solvation.analyze.residence import judge_memory
+from solvation.analyze.replica import compare_replicas
 from solvation.analyze.snapshot import Album
 from solvation.analyze.structure import take_structure
-from solvation.analyze.suite import compare_replicas, measure_suite, plan_snapshots
+from solvation.analyze.suite import measure_suite, plan_snapshots
 from solvation.analyze.summary import summarize_tree
 from solvation.analyze.surrounding import Surroundings, list_counts
 from solvation.analyze.topology import Scene
@@ -141,7 +143,10 @@ def analyze_scene(
     paths: tuple[Path, ...] = first["centres"].total().result()
     nodes: dict[str, xr.Dataset] = {"rdf": _describe_rdfs(counts, shells)}
     albums: tuple[Album, ...] = first["snapshots"].total().result()
-    nodes.update(measure_suite(scene, tables, albums, pairs, units=units, series=series))
+    digests = digest_tables(scene, tables, workers=workers)
+    nodes.update(
+        measure_suite(scene, digests, albums, pairs, units=units, series=series, workers=workers)
+    )
     diffusion = measure_diffusion(scene, paths) if transport else None
     if diffusion is not None:
         nodes["diffusion"] = diffusion
@@ -161,10 +166,13 @@ def analyze_scene(
     if not transport:
         problem = "molecules were not followed"
     quantities = summarize_tree(scene, tree, shells, memory, problem=problem)
-    agreement = compare_replicas(scene, tables, albums, pairs, shells, units=units, starts=starts)
-    if agreement is not None:
-        tree["agreement"] = xr.DataTree(agreement)
-        quantities = widen_errors(quantities, agreement)
+    apart = compare_replicas(
+        scene, digests, albums, pairs, shells, units=units, starts=starts, workers=workers
+    )
+    for name, node in apart.items():
+        tree[name] = xr.DataTree(node)
+    if "agreement" in apart:
+        quantities = widen_errors(quantities, apart["agreement"])
     return tree, quantities
 
 
