@@ -11,7 +11,7 @@ from solvation.analyze.specimen import write_specimens
 from solvation.errors import RecipeError, WorkspaceError
 from solvation.event import Listener, StageName, relay_frames, tell
 from solvation.experiment import find_experiment
-from solvation.inputs import hash_build, hash_simulation, hash_text, list_differences
+from solvation.inputs import hash_analysis, hash_build, hash_simulation, hash_text, list_differences
 from solvation.job import Run, open_results
 from solvation.log import read_log
 from solvation.recipe import Recipe, load_recipe, set_replicas
@@ -154,6 +154,8 @@ def analyze_trajectory(
     cutoffs: Mapping[str, float] | None = None,
     temperature: float | None = None,
     transport: bool = True,
+    series: bool = False,
+    ssip: str = "shared-solvent",
     **choices: Any,
 ) -> Run:
     """Analyze a trajectory that some other program made, and write the report.
@@ -177,6 +179,8 @@ def analyze_trajectory(
         K; needed for conductivities, 298.15 when not given.
     transport
         Whether to follow the molecules; not needed for structure.
+    series, ssip
+        See `solvation.analyze.stage.analyze_scene`.
     choices
         Passed on to `solvation.analyze.scene.open_scene`: ``cation``, ``anion``, ``solvent``,
         ``charges``, ``dt``, ``box``.
@@ -193,7 +197,8 @@ def analyze_trajectory(
     scene = open_scene(topology, list(trajectories), temperature=temperature, **choices)
     folder = open_run(path)
     with folder.lock(), open_workers(jobs, scheduler) as workers:
-        inputs = hash_text([str(topology), *map(str, trajectories), repr(cutoffs), repr(choices)])
+        asked = map(repr, (cutoffs, choices, series, ssip))
+        inputs = hash_text([str(topology), *map(str, trajectories), *asked])
         name = Path(topology).resolve().parent.name or Path(topology).stem
         folder.update_manifest(
             schema=1, name=name, command=command, created=_now(), versions=dict(collect_versions())
@@ -201,7 +206,7 @@ def analyze_trajectory(
         with folder.record_stage("analyze", inputs):
             tree, quantities = analyze_scene(
                 scene, cutoffs=cutoffs, temperature=temperature, transport=transport,
-                workers=workers, progress=relay_frames(progress),
+                series=series, ssip=ssip, workers=workers, progress=relay_frames(progress),
             )  # fmt: skip
             tree.attrs.update(name=name, kind="trajectory")
             save_results(tree, folder.results)
@@ -360,7 +365,7 @@ def _analyze(
         raise WorkspaceError(
             f"{folder.path} has no complete trajectory; run `solvation simulate` first"
         )
-    inputs = hash_text([hash_simulation(recipe), *sizes, collect_versions()["solvation"]])
+    inputs = hash_analysis(recipe, [*sizes, collect_versions()["solvation"]])
     if folder.is_done("analyze", inputs) and folder.results.exists() and folder.summary.exists():
         return
     audit = load_audit(folder.build(plan.replicas[0].start))
@@ -378,6 +383,7 @@ def _analyze(
             charge_scale=audit["charge_scale"],
             partial_charges=audit.get("partial_charges"),
             starts=[replica.start for replica in plan.replicas],
+            **recipe.analysis.model_dump(),
             workers=workers,
             progress=relay_frames(progress),
         )

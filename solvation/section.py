@@ -22,6 +22,7 @@ from solvation.library import Species, find_species, recognize_smiles
 
 __all__ = [
     "Additive",
+    "Analysis",
     "Box",
     "Conditions",
     "Missing",
@@ -206,6 +207,15 @@ class Box(Table):
         if sum(x is not None for x in (self.cations, self.atoms, self.edge)) > 1:
             raise ValueError("give only one of cations, atoms and edge")
         return self
+
+
+class Analysis(Table):
+    """How to look at what was simulated; may change between two looks at one run."""
+
+    ssip: Literal["shared-solvent", "second-minimum"] = "shared-solvent"
+    """What makes a solvent-separated pair of two ions that do not touch."""
+    series: bool = Field(default=False, strict=True)
+    """Whether to keep coordination numbers of every cation in every frame."""
 
 
 class Protocol(Table):

@@ -25,6 +25,7 @@ from solvation.analyze.contact import ContactTable
 from solvation.analyze.ion import list_ions
 from solvation.analyze.topology import Scene
 from solvation.kernels.graph import count_members, label_components
+from solvation.kernels.order import number_rows
 
 __all__ = ["CLASSES", "Pairing", "find_pairing", "join_pairings", "list_ionic", "pair_ions"]
 
@@ -99,15 +100,7 @@ def pair_ions(scene: Scene, bindings: Bindings, shared: npt.NDArray[np.void]) ->
     species = list_ionic(scene)
     kind = np.searchsorted(species, np.concatenate([ions.cation_species, ions.anion_species]))
     members = count_members(label, np.tile(kind, n_frames), len(species))
-    # One integer per cluster: digits to the base of what a cluster can hold at most.
-    base = int(members.max(initial=0)) + 1
-    if base ** len(species) < 2**62:
-        code = members @ base ** np.arange(len(species))[::-1]
-        code, which = np.unique(code, return_inverse=True)
-        clusters = code[:, None] // base ** np.arange(len(species))[::-1] % base
-    else:
-        clusters, which = np.unique(members, axis=0, return_inverse=True)
-    which = which.reshape(-1)
+    clusters, which = number_rows(members)
     home = np.zeros(len(members), dtype=np.int64)
     home[label] = np.repeat(np.arange(n_frames), n_ions)
     counts = np.bincount(home * len(clusters) + which, minlength=n_frames * len(clusters))
@@ -126,8 +119,8 @@ def pair_ions(scene: Scene, bindings: Bindings, shared: npt.NDArray[np.void]) ->
 def join_pairings(pieces: Sequence[Pairing]) -> Pairing:
     """Join consecutive stretches, and number the kinds of clusters of all alike."""
     every = np.concatenate([p.clusters for p in pieces])
-    clusters, which = np.unique(every, axis=0, return_inverse=True)
-    place = np.split(which.reshape(-1), np.cumsum([len(p.clusters) for p in pieces])[:-1])
+    clusters, which = number_rows(every)
+    place = np.split(which, np.cumsum([len(p.clusters) for p in pieces])[:-1])
     counts = []
     for p, at in zip(pieces, place, strict=True):
         spread = np.zeros((len(p.cluster_counts), len(clusters)), dtype=np.int16)

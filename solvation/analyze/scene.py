@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from solvation.analyze.bond import guess_bonds
+from solvation.analyze.collector import pause_collector
 from solvation.analyze.frames import FrameSource, join_sources
 from solvation.analyze.reader import UniverseFrames, open_topology, open_trajectory
 from solvation.analyze.recognition import Role, guess_elements
@@ -22,6 +23,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
+@pause_collector()
 def open_scene(
     topology: str | Path,
     trajectories: str | Path | Sequence[str | Path | Sequence[str | Path]],

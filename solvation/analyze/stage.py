@@ -10,6 +10,7 @@ import numpy as np
 
 from solvation.analyze.agreement import widen_errors
 from solvation.analyze.centre import Centres, Path
+from solvation.analyze.collector import pause_collector
 from solvation.analyze.conductivity import measure_conductivity
 from solvation.analyze.contact import Contacts, ContactTable, keep_contacts
 from solvation.analyze.cutoff import SMOOTHING, Cutoff, contact_limit, find_cutoffs
@@ -21,6 +22,12 @@ from solvation.analyze.liquid import analyze_liquid, label_tree
 from solvation.analyze.memory import judge_memory
 from solvation.analyze.rdf import R_MAX, WIDTH, PairCounts, collect_rdfs, count_bins, peak_error
 from solvation.analyze.replica import compare_replicas
+from solvation.analyze.separation import (
+    Separations,
+    check_rule,
+    find_separations,
+    replace_shared,
+)
 from solvation.analyze.snapshot import Album
 from solvation.analyze.structure import take_structure
 from solvation.analyze.suite import measure_suite, plan_snapshots
@@ -43,6 +50,7 @@ REACH = 1.0
 """Å beyond `contact_limit` within which contacts are listed before cutoffs are known."""
 
 
+@pause_collector()
 def analyze_scene(
     scene: Scene,
     *,
@@ -53,6 +61,7 @@ def analyze_scene(
     blocks: int = 5,
     starts: Sequence[str] | None = None,
     series: bool = False,
+    ssip: str = "shared-solvent",
     transport: bool = True,
     workers: Workers = HERE,
     progress: Callable[[int, int, str], None] | None = None,
@@ -86,6 +95,10 @@ def analyze_scene(
         not given, every replica is a start of its own.
     series
         Whether to keep coordination numbers of every cation in every frame.
+    ssip
+        What separates ions that do not touch into SSIP and free: ``"shared-solvent"``, a molecule
+        that touches both, or ``"second-minimum"``, a distance within the second minimum of the
+        cation–anion g(r), for which the trajectory is read again.
     transport
         Whether to follow the molecules, for diffusion and conductivity; without, memory hardly
         grows with the length of the trajectory.
@@ -104,8 +117,12 @@ def analyze_scene(
     Raises
     ------
     TrajectoryError
-        If a frame cannot be read, or the contact graph does not close.
+        If a frame cannot be read, the contact graph does not close, or g(r) has no second minimum
+        where one is asked for.
+    RecipeError
+        If ``ssip`` is neither.
     """
+    rule = check_rule(ssip)
     import xarray as xr
 
     known = temperature if temperature is not None else scene.temperature
@@ -121,6 +138,7 @@ def analyze_scene(
             f"nothing among {found} can bind a cation; name a solvent or anion with O, N, F or Cl"
         )
     reach = _guess_reach(scene, pairs, cutoffs)
+    separations: dict[tuple[str, str], float] = {}
     snapshots, units = plan_snapshots(scene)
     first = run_analyzers(
         scene, [Surroundings(reach=reach), snapshots, Centres(follow=transport)],
@@ -140,6 +158,13 @@ def analyze_scene(
     else:
         found = first["surroundings"].total().contacts.result()
         tables = tuple(keep_contacts(scene, table, radii) for table in found)
+    if rule == "second-minimum":
+        separations = find_separations(scene, _add_up(counts, pairs), shells)
+        near = run_analyzers(
+            scene, [Separations(radii=separations)], blocks=blocks, workers=workers,
+            progress=progress, label="separated pairs",
+        )["separations"].total().result()  # fmt: skip
+        tables = tuple(replace_shared(t, n) for t, n in zip(tables, near, strict=True))
     paths: tuple[Path, ...] = first["centres"].total().result()
     nodes: dict[str, xr.Dataset] = {"rdf": _describe_rdfs(counts, shells)}
     albums: tuple[Album, ...] = first["snapshots"].total().result()
@@ -157,7 +182,7 @@ def analyze_scene(
             nodes["conductivity"] = conductivity
     nodes["density"] = measure_density(scene, paths)
     nodes["structure"] = take_structure(scene)
-    _describe(nodes, radii)
+    _describe(nodes, radii, separations)
     tree = xr.DataTree.from_dict({f"/{name}": node for name, node in nodes.items()})
     label_tree(tree, scene, paths, temperature=known, charge_scale=charge_scale)
     spans = [float(np.nan_to_num(p.times[-1] - p.times[0])) for p in paths]
@@ -212,8 +237,13 @@ def _find_cutoffs(
     cutoffs: Mapping[str, float] | None,
 ) -> dict[tuple[str, str], Cutoff]:
     """Find the cutoffs from the total of all parts."""
-    counts = {pair: parts["-".join(pair)].total() for pair in pairs}
-    return find_cutoffs(counts, _list_elements(scene, pairs), user=cutoffs)
+    return find_cutoffs(_add_up(parts, pairs), _list_elements(scene, pairs), user=cutoffs)
+
+
+def _add_up(
+    parts: Mapping[str, Parts[PairCounts]], pairs: list[tuple[str, str]]
+) -> dict[tuple[str, str], PairCounts]:
+    return {pair: parts["-".join(pair)].total() for pair in pairs}
 
 
 def _describe_rdfs(
@@ -248,17 +278,27 @@ def _describe_rdfs(
     return dataset
 
 
-def _describe(nodes: dict[str, xr.Dataset], cutoffs: Mapping[tuple[str, str], float]) -> None:
+def _describe(
+    nodes: dict[str, xr.Dataset],
+    cutoffs: Mapping[tuple[str, str], float],
+    separations: Mapping[tuple[str, str], float],
+) -> None:
     """Say in each node how it was made."""
-    radii = {"-".join(k): round(v, 4) for k, v in cutoffs.items()}
+    radii, near = (
+        json.dumps({"-".join(k): round(v, 4) for k, v in found.items()})
+        for found in (cutoffs, separations)
+    )
     for name in (
         "coordination", "denticity", "geometry", "shapes", "speciation", "clusters", "shells",
         "residence", "exchange",
     ):  # fmt: skip
-        nodes[name].attrs["contact"] = f"donor atom within (Å): {json.dumps(radii)}"
-    nodes["speciation"].attrs["shared solvent"] = (
-        "a molecule bound to the cation, any atom of which is within the sum of the van der Waals "
-        "radii + 0.5 Å of a donor atom of the anion"
+        nodes[name].attrs["contact"] = f"donor atom within (Å): {radii}"
+    nodes["speciation"].attrs["ssip"] = (
+        f"no counter-ion touches, and one is within the second minimum of g(r) (Å): {near}"
+        if separations
+        else "no counter-ion touches, and one shares a solvent molecule: one bound to the cation, "
+        "any atom of which is within the sum of the van der Waals radii + 0.5 Å of a donor atom "
+        "of the anion"
     )
     for name in ("diffusion", "conductivity"):
         if name in nodes:

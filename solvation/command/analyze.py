@@ -12,6 +12,8 @@ from solvation.command.choice import (
     JsonOption,
     OutputOption,
     SchedulerOption,
+    SeriesOption,
+    SsipOption,
     Stage,
     StrictOption,
 )
@@ -75,6 +77,8 @@ def analyze_command(
     structure_only: Annotated[
         bool, typer.Option("--structure-only", help="No diffusion and no conductivity.")
     ] = False,
+    ssip: SsipOption = None,
+    series: SeriesOption = False,
     jobs: JobsOption = 1,
     scheduler: SchedulerOption = None,
     strict: StrictOption = False,
@@ -99,7 +103,12 @@ def analyze_command(
             if trajectory:
                 raise RecipeError("--trajectory goes with --topology, not with a run folder")
             run_stages(
-                recipe, output, None, "auto", None, Stage.analyze, None, strict, as_json,
+                recipe, output, None, "auto", None, Stage.analyze,
+                [
+                    *([f"analysis.ssip={ssip.value}"] if ssip else []),
+                    *(["analysis.series=true"] if series else []),
+                ],
+                strict, as_json,
                 since=Stage.analyze, jobs=jobs, scheduler=scheduler,
             )  # fmt: skip
             return
@@ -116,6 +125,8 @@ def analyze_command(
                 [split_pieces(path) for path in trajectory],
                 target,
                 transport=not structure_only,
+                series=series,
+                ssip=ssip.value if ssip else "shared-solvent",
                 jobs=jobs,
                 scheduler=scheduler,
                 cation=cation,
