@@ -185,12 +185,12 @@ def _fork(
     except BaseException:
         for process in processes:
             process.kill()
+            process.join()
         raise
     finally:
+        # Nobody waits for a process to be taken apart that has sent all it had.
         for pipe in pipes:
             pipe.close()
-        for process in processes:
-            process.join()
 
 
 def _take_turns(turn: Any, number: int) -> Iterator[int]:

@@ -53,8 +53,8 @@ def test_a_box_that_shrinks_away_is_one_line(make_scene, rng):
     with pytest.raises(TrajectoryError) as caught:
         analyze_scene(make_scene(system))
     assert str(caught.value) == (
-        "the box of replica 0 has shrunk by more than 5 % in frame 5; analyze the equilibrated part "
-        "only"
+        "the box of replica 0 has shrunk by more than 5 % in frame 5; "
+        "analyze the equilibrated part only"
     )
 
 
