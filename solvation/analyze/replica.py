@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from solvation.analyze.agreement import compare_starts
-from solvation.analyze.conformation import Units
 from solvation.analyze.cutoff import Cutoff
 from solvation.analyze.digest import Digest
 from solvation.analyze.memory import Memory
@@ -18,6 +17,7 @@ from solvation.analyze.population import summarize_populations
 from solvation.analyze.snapshot import Album
 from solvation.analyze.suite import measure_suite
 from solvation.analyze.topology import Scene
+from solvation.analyze.torsion import Turns, Units
 from solvation.results import Quantity
 from solvation.worker import HERE, Workers, do_together
 
@@ -35,6 +35,7 @@ def compare_replicas(
     cutoffs: Mapping[tuple[str, str], Cutoff],
     *,
     units: Sequence[Units] = (),
+    turns: Sequence[Sequence[Turns]] = (),
     starts: Sequence[str] | None = None,
     workers: Workers = HERE,
 ) -> dict[str, xr.Dataset]:
@@ -42,7 +43,7 @@ def compare_replicas(
 
     Parameters
     ----------
-    scene, digests, albums, pairs, units
+    scene, digests, albums, pairs, units, turns
         As for `measure_suite`.
     cutoffs
         By cation and site.
@@ -68,7 +69,7 @@ def compare_replicas(
     if len(by_start) == 1:
         groups = groups[:n]  # all together have been measured
     tasks = [
-        partial(_measure_alone, scene, digests, albums, pairs, cutoffs, units, group)
+        partial(_measure_alone, scene, digests, albums, pairs, cutoffs, units, turns, group)
         for group in groups
     ]
     found = dict(zip(groups, do_together(workers, tasks), strict=True))
@@ -94,12 +95,13 @@ def _measure_alone(
     pairs: Sequence[tuple[str, str]],
     cutoffs: Mapping[tuple[str, str], Cutoff],
     units: Sequence[Units],
+    turns: Sequence[Sequence[Turns]],
     group: Sequence[int],
 ) -> list[Quantity]:
     """List what some replicas say without the others."""
     nodes = measure_suite(
         scene, [digests[k] for k in group], [albums[k] for k in group], pairs, units=units,
-        n_structures=0,
+        turns=[turns[k] for k in group] if units else (), n_structures=0,
     )  # fmt: skip
     residence = nodes["residence"]
     # What a replica says of itself; whether it may be believed is judged for all together.

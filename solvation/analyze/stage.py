@@ -10,7 +10,6 @@ import numpy as np
 
 from solvation.analyze.agreement import widen_errors
 from solvation.analyze.centre import Centres, Path
-from solvation.analyze.collector import pause_collector
 from solvation.analyze.conductivity import measure_conductivity
 from solvation.analyze.contact import Contacts, ContactTable, keep_contacts
 from solvation.analyze.cutoff import SMOOTHING, Cutoff, contact_limit, find_cutoffs
@@ -28,12 +27,13 @@ from solvation.analyze.separation import (
     find_separations,
     replace_shared,
 )
-from solvation.analyze.snapshot import Album
+from solvation.analyze.snapshot import Album, Snapshots
 from solvation.analyze.structure import take_structure
-from solvation.analyze.suite import measure_suite, plan_snapshots
+from solvation.analyze.suite import measure_suite
 from solvation.analyze.summary import summarize_tree
 from solvation.analyze.surrounding import Surroundings, list_counts
 from solvation.analyze.topology import Scene
+from solvation.analyze.torsion import Torsions, find_units
 from solvation.errors import TrajectoryError
 from solvation.worker import HERE, Workers
 
@@ -50,7 +50,6 @@ REACH = 1.0
 """Å beyond `contact_limit` within which contacts are listed before cutoffs are known."""
 
 
-@pause_collector()
 def analyze_scene(
     scene: Scene,
     *,
@@ -139,11 +138,11 @@ def analyze_scene(
         )
     reach = _guess_reach(scene, pairs, cutoffs)
     separations: dict[tuple[str, str], float] = {}
-    snapshots, units = plan_snapshots(scene)
+    units = find_units(scene)
     first = run_analyzers(
-        scene, [Surroundings(reach=reach), snapshots, Centres(follow=transport)],
-        blocks=blocks, workers=workers, progress=progress,
-        label="surroundings and paths",
+        scene,
+        [Surroundings(reach=reach), Snapshots(), Torsions(units=units), Centres(follow=transport)],
+        blocks=blocks, workers=workers, progress=progress, label="surroundings and paths",
     )  # fmt: skip
     counts = list_counts(scene, first["surroundings"], pairs)
     shells = _find_cutoffs(scene, counts, pairs, cutoffs)
@@ -168,9 +167,12 @@ def analyze_scene(
     paths: tuple[Path, ...] = first["centres"].total().result()
     nodes: dict[str, xr.Dataset] = {"rdf": _describe_rdfs(counts, shells)}
     albums: tuple[Album, ...] = first["snapshots"].total().result()
+    turns = first["torsions"].total().result()
     digests = digest_tables(scene, tables, workers=workers)
     nodes.update(
-        measure_suite(scene, digests, albums, pairs, units=units, series=series, workers=workers)
+        measure_suite(
+            scene, digests, albums, pairs, units=units, turns=turns, series=series, workers=workers
+        )
     )
     diffusion = measure_diffusion(scene, paths) if transport else None
     if diffusion is not None:
@@ -192,7 +194,15 @@ def analyze_scene(
         problem = "molecules were not followed"
     quantities = summarize_tree(scene, tree, shells, memory, problem=problem)
     apart = compare_replicas(
-        scene, digests, albums, pairs, shells, units=units, starts=starts, workers=workers
+        scene,
+        digests,
+        albums,
+        pairs,
+        shells,
+        units=units,
+        turns=turns,
+        starts=starts,
+        workers=workers,
     )
     for name, node in apart.items():
         tree[name] = xr.DataTree(node)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from solvation.analyze.cluster import measure_clusters
-from solvation.analyze.conformation import Units, find_units, measure_conformations
+from solvation.analyze.conformation import measure_conformations
 from solvation.analyze.coordination import measure_coordination
 from solvation.analyze.denticity import measure_denticity
 from solvation.analyze.digest import Digest
@@ -17,28 +15,22 @@ from solvation.analyze.geometry import measure_geometry
 from solvation.analyze.residence import count_events, measure_residence
 from solvation.analyze.shape import measure_shell_shapes
 from solvation.analyze.shell import measure_shells
-from solvation.analyze.snapshot import Album, Snapshots
+from solvation.analyze.snapshot import Album
 from solvation.analyze.speciation import measure_speciation
 from solvation.analyze.topology import Scene
+from solvation.analyze.torsion import Turns, Units
 from solvation.worker import HERE, Workers, do_together
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["OBSERVABLES", "measure_suite", "plan_snapshots"]
+__all__ = ["OBSERVABLES", "measure_suite"]
 
 OBSERVABLES = (
     "coordination", "denticity", "geometry", "shapes", "speciation", "clusters", "shells",
     "residence", "exchange", "conformations",
 )  # fmt: skip
 """Nodes of the suite; the last is there if a solvent has a unit that turns."""
-
-
-def plan_snapshots(scene: Scene) -> tuple[Snapshots, tuple[Units, ...]]:
-    """Say which atoms the snapshots must hold, and which torsions will be looked at."""
-    units = find_units(scene)
-    atoms = np.unique(np.concatenate([np.empty(0, np.int64), *(u.atoms.ravel() for u in units)]))
-    return Snapshots(atoms=tuple(atoms.tolist())), units
 
 
 def measure_suite(
@@ -48,6 +40,7 @@ def measure_suite(
     pairs: Sequence[tuple[str, str]],
     *,
     units: Sequence[Units] = (),
+    turns: Sequence[Sequence[Turns]] = (),
     series: bool = False,
     n_structures: int = 12,
     workers: Workers = HERE,
@@ -62,8 +55,8 @@ def measure_suite(
         Contacts and snapshots, one of each per replica.
     pairs
         Cation species and site, e.g. ``("Mg", "DME.O")``.
-    units
-        From `plan_snapshots`.
+    units, turns
+        From `find_units`, and how they are turned in each replica.
     series
         Whether to keep coordination numbers of every cation in every frame.
     n_structures
@@ -86,7 +79,9 @@ def measure_suite(
         "shells": lambda: measure_shells(
             scene, tables, events=events, ways=ways, n_structures=n_structures
         ),
-        "conformations": lambda: measure_conformations(scene, tables, albums, units, events=events),
+        "conformations": lambda: measure_conformations(
+            scene, tables, albums, units, turns, events=events
+        ),
         "geometry": lambda: measure_geometry(scene, tables, albums, pairs),
         "clusters": lambda: measure_clusters(scene, tables, albums, events=events, pairing=pairing),
         "shapes": lambda: measure_shell_shapes(scene, tables, albums, events=events),
