@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from solvation.analyze.specimen import write_specimens
 from solvation.errors import RecipeError, WorkspaceError
 from solvation.event import Listener, StageName, relay_frames, tell
-from solvation.inputs import hash_build, hash_simulation, hash_text, list_differences
+from solvation.inputs import hash_analysis, hash_build, hash_simulation, hash_text, list_differences
 from solvation.job import Run, open_results
 from solvation.log import read_log
 from solvation.recipe import Recipe, load_recipe, set_replicas
@@ -158,6 +158,8 @@ def analyze_trajectory(
     transport: bool = True,
     frame: ReferenceFrame = "barycentric",
     viscosity: float | None = None,
+    series: bool = False,
+    ssip: str = "shared-solvent",
     **choices: Any,
 ) -> Run:
     """Analyze a trajectory that some other program made, and write the report.
@@ -185,6 +187,8 @@ def analyze_trajectory(
         Against what motion is measured: ``"barycentric"``, ``"solvent"`` or ``"volume"``.
     viscosity
         mPa s, of the model, for the finite-size correction of diffusion.
+    series, ssip
+        See `solvation.analyze.stage.analyze_scene`.
     choices
         Passed on to `solvation.analyze.scene.open_scene`: ``cation``, ``anion``, ``solvent``,
         ``charges``, ``dt``, ``box``.
@@ -202,7 +206,8 @@ def analyze_trajectory(
     scene = open_scene(topology, list(trajectories), temperature=temperature, **choices)
     folder = open_run(path)
     with folder.lock(), open_workers(jobs, scheduler) as workers:
-        inputs = hash_text([str(topology), *map(str, trajectories), repr(cutoffs), repr(choices)])
+        asked = map(repr, (cutoffs, choices, series, ssip))
+        inputs = hash_text([str(topology), *map(str, trajectories), *asked])
         name = Path(topology).resolve().parent.name or Path(topology).stem
         folder.update_manifest(
             schema=1, name=name, command=command, created=_now(), versions=dict(collect_versions())
@@ -210,7 +215,8 @@ def analyze_trajectory(
         with folder.record_stage("analyze", inputs):
             tree, quantities = analyze_scene(
                 scene, cutoffs=cutoffs, temperature=temperature, transport=transport,
-                frame=frame, workers=workers, progress=relay_frames(progress),
+                series=series, ssip=ssip, frame=frame, workers=workers,
+                progress=relay_frames(progress),
             )  # fmt: skip
             quantities = add_corrections(
                 tree, quantities, given=viscosity,
@@ -376,9 +382,7 @@ def _analyze(
         raise WorkspaceError(
             f"{folder.path} has no complete trajectory; run `solvation simulate` first"
         )
-    inputs = hash_text([
-        hash_simulation(recipe), *sizes, collect_versions()["solvation"], repr(recipe.analysis),
-    ])  # fmt: skip
+    inputs = hash_analysis(recipe, [*sizes, collect_versions()["solvation"]])
     if folder.is_done("analyze", inputs) and folder.results.exists() and folder.summary.exists():
         return
     audit = load_audit(folder.build(plan.replicas[0].start))
@@ -397,6 +401,8 @@ def _analyze(
             partial_charges=audit.get("partial_charges"),
             starts=[replica.start for replica in plan.replicas],
             frame=recipe.analysis.frame,
+            ssip=recipe.analysis.ssip,
+            series=recipe.analysis.series,
             workers=workers,
             progress=relay_frames(progress),
         )

@@ -151,7 +151,7 @@ class Recipe(Table):
     def hash(self) -> str:
         """Sixteen hex digits that change when anything that is simulated changes."""
         data = self.to_dict()
-        for key in ("title", "note"):
+        for key in ("title", "note", "analysis"):
             data.pop(key, None)
         return hashlib.sha256(repr(sorted(flatten(data))).encode()).hexdigest()[:16]
 

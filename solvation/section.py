@@ -211,12 +211,16 @@ class Box(Table):
 
 
 class Analysis(Table):
-    """How to analyze; no run depends on it."""
+    """How to look at what was simulated; may change between two looks at one run."""
 
     frame: Literal["barycentric", "solvent", "volume"] = "barycentric"
     """Against what motion is measured: the centre of mass of all, of the solvent, or of volume."""
     viscosity: Viscosity | None = None
     """Of the model, for the finite-size correction of diffusion; that of the run if left out."""
+    ssip: Literal["shared-solvent", "second-minimum"] = "shared-solvent"
+    """What makes a solvent-separated pair of two ions that do not touch."""
+    series: bool = Field(default=False, strict=True)
+    """Whether to keep coordination numbers of every cation in every frame."""
 
 
 class Protocol(Table):

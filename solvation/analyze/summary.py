@@ -16,10 +16,10 @@ from solvation.analyze.conductivity import summarize_conductivity
 from solvation.analyze.cutoff import Cutoff
 from solvation.analyze.dipole import summarize_permittivity
 from solvation.analyze.exchange import MECHANISMS
+from solvation.analyze.memory import FEWEST_EVENTS, Memory
 from solvation.analyze.onsager import summarize_onsager
 from solvation.analyze.partial import summarize_partial_diffusion
 from solvation.analyze.population import judge_memories, summarize_populations
-from solvation.analyze.residence import FEWEST_EVENTS, Memory
 from solvation.analyze.topology import Scene
 from solvation.results import Quantity
 

@@ -12,6 +12,8 @@ from solvation.command.choice import (
     JsonOption,
     OutputOption,
     SchedulerOption,
+    SeriesOption,
+    SsipOption,
     Stage,
     StrictOption,
 )
@@ -95,6 +97,8 @@ def analyze_command(
     structure_only: Annotated[
         bool, typer.Option("--structure-only", help="No diffusion and no conductivity.")
     ] = False,
+    ssip: SsipOption = None,
+    series: SeriesOption = False,
     jobs: JobsOption = 1,
     scheduler: SchedulerOption = None,
     strict: StrictOption = False,
@@ -120,6 +124,8 @@ def analyze_command(
                 raise RecipeError("--trajectory goes with --topology, not with a run folder")
             chosen = {"analysis.frame": frame, "analysis.viscosity": viscosity}
             settings = [f"{key}={value}" for key, value in chosen.items() if value is not None]
+            settings += [f"analysis.ssip={ssip.value}"] if ssip else []
+            settings += ["analysis.series=true"] if series else []
             run_stages(
                 recipe, output, None, "auto", None, Stage.analyze, settings, strict, as_json,
                 since=Stage.analyze, jobs=jobs, scheduler=scheduler,
@@ -141,6 +147,8 @@ def analyze_command(
                 transport=not structure_only,
                 frame=read_choice("frame", frame or FRAMES[0], FRAMES),
                 viscosity=read_positive("viscosity", viscosity, "millipascal * second"),
+                series=series,
+                ssip=ssip.value if ssip else "shared-solvent",
                 jobs=jobs,
                 scheduler=scheduler,
                 cation=cation,

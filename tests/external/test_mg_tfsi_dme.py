@@ -16,10 +16,11 @@ from solvation.analyze.contact import Contacts, list_ligands
 from solvation.analyze.coordination import measure_coordination
 from solvation.analyze.diffusion import A2_PER_PS
 from solvation.analyze.driver import run_analyzers
+from solvation.analyze.pairing import find_pairing
 from solvation.analyze.residence import measure_residence
 from solvation.analyze.scene import open_scene
 from solvation.analyze.shell import count_shells
-from solvation.analyze.speciation import find_pairing, measure_speciation
+from solvation.analyze.speciation import measure_speciation
 from solvation.analyze.stage import analyze_scene
 from solvation.kernels.timecorr import mean_squared_displacement
 

@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from solvation.inputs import hash_build, hash_simulation, hash_text, list_differences
+from solvation.inputs import (
+    hash_analysis,
+    hash_build,
+    hash_simulation,
+    hash_text,
+    list_differences,
+)
 from solvation.library import find_forcefield
 from solvation.recipe import Recipe, load_recipe
 
@@ -25,6 +31,8 @@ LONGER = [
     'protocol.production_time="9 ns"',
     "protocol.replicas=7",
     'protocol.checkpoint_interval="8 ps"',
+    "analysis.ssip=second-minimum",
+    "analysis.series=true",
 ]
 OTHER_RUN = [
     "protocol.timestep=2 fs",
@@ -52,6 +60,13 @@ def test_a_longer_or_wider_run_has_the_same_inputs(setting: str) -> None:
     assert hash_build(load(setting)) == hash_build(load())
     assert hash_simulation(load(setting)) == hash_simulation(load())
     assert list_differences(load().to_dict(), load(setting).to_dict()) == []
+
+
+@pytest.mark.parametrize("setting", ["analysis.ssip=second-minimum", "analysis.series=true"])
+def test_another_look_at_a_run_is_another_analysis(setting: str) -> None:
+    assert hash_analysis(load(setting), ["1"]) != hash_analysis(load(), ["1"])
+    assert hash_analysis(load(), ["1"]) != hash_analysis(load(), ["2"])
+    assert load(setting).hash == load().hash
 
 
 @pytest.mark.parametrize("setting", OTHER_RUN)
