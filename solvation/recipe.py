@@ -24,6 +24,7 @@ from solvation.polarizable import is_polarizable
 from solvation.profile import POLARIZABLE, PROFILES
 from solvation.section import (
     Additive,
+    Analysis,
     Box,
     Conditions,
     Missing,
@@ -75,6 +76,8 @@ class Recipe(Table):
     """How large."""
     protocol: Protocol = Protocol()
     """How to simulate."""
+    analysis: Analysis = Analysis()
+    """What is looked for, and against what."""
 
     @model_validator(mode="after")
     def _check(self) -> Recipe:
@@ -156,7 +159,7 @@ class Recipe(Table):
     def hash(self) -> str:
         """Sixteen hex digits that change when anything that is simulated changes."""
         data = self.to_dict()
-        for key in ("title", "note"):
+        for key in ("title", "note", "analysis"):
             data.pop(key, None)
         return hashlib.sha256(repr(sorted(flatten(data))).encode()).hexdigest()[:16]
 
@@ -277,6 +280,7 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
         "model": Model,
         "box": Box,
         "protocol": Protocol,
+        "analysis": Analysis,
     }
     table = tables.get(str(location[0]), Recipe) if location else Recipe
     return [*table.model_fields, *(["extends"] if table is Recipe else [])]
