@@ -78,7 +78,13 @@ def read_charge(name: str, text: str) -> int:
 
 
 def read_choice(option: str, text: str, choices: Sequence[Choice]) -> Choice:
-    """Read one of several words."""
+    """Read one of several words.
+
+    Raises
+    ------
+    RecipeError
+        If it is none of the choices.
+    """
     for choice in choices:
         if text == choice:
             return choice

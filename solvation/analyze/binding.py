@@ -85,6 +85,8 @@ def find_bindings(
 ) -> Bindings:
     """Group the contacts of one replica by frame, cation and molecule.
 
+    ``number`` has the shape ``(n_atoms,)``.
+
     Parameters
     ----------
     scene, table

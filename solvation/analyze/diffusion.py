@@ -107,6 +107,8 @@ def collect_displacements(
 ) -> Displacements:
     """Average squared displacements over all origins, within groups of molecules and in blocks.
 
+    ``molecules`` are indices, shape ``(n_molecules,)``.
+
     Parameters
     ----------
     paths

@@ -63,6 +63,8 @@ def mean_squared_displacement(path: npt.ArrayLike) -> Floats:
 def average_displacement(path: npt.ArrayLike) -> Floats:
     """Average squared displacements over all time origins and over molecules, by component.
 
+    The unit is the square of that of ``path``.
+
     Parameters
     ----------
     path
