@@ -254,7 +254,8 @@ def test_results_have_the_names_of_the_reference() -> None:
     ]
     patterns = [re.sub(r"<\w+>", ".+", p) for p in patterns]
     patterns = [
-        re.sub(r"\\{([a-z,\\+_-]+)\\}", lambda m: f"({m[1].replace(',', '|')})", p) for p in patterns
+        re.sub(r"\\{([a-z,\\+_-]+)\\}", lambda m: f"({m[1].replace(',', '|')})", p)
+        for p in patterns
     ]
     for quantity in quantities:
         assert any(re.fullmatch(p, quantity.name) for p in patterns), quantity.name
