@@ -254,14 +254,15 @@ def test_results_have_the_names_of_the_reference() -> None:
     patterns = [
         re.escape(name).replace("<cation>", r"\w+").replace("<site>", r"\w+\.\w+")
         for name in re.findall(
-            r"^\| `([a-z_]+[.a-z_<>{},-]*)` \| (?:1|Å|degree|ns|m2/s|mS/cm|g/cm3|mol/L) \|",
+            r"^\| `([a-z_]+[.a-z_<>{},+-]*)` \| (?:1|Å|degree|ns|m2/s|mS/cm|g/cm3|mol/L) \|",
             text,
             flags=re.MULTILINE,
         )
     ]
     patterns = [re.sub(r"<\w+>", ".+", p) for p in patterns]
     patterns = [
-        re.sub(r"\\{([a-z,]+)\\}", lambda m: f"({m[1].replace(',', '|')})", p) for p in patterns
+        re.sub(r"\\{([a-z,\\+_-]+)\\}", lambda m: f"({m[1].replace(',', '|')})", p)
+        for p in patterns
     ]
     for quantity in quantities:
         assert any(re.fullmatch(p, quantity.name) for p in patterns), quantity.name

@@ -35,6 +35,8 @@ Ints = npt.NDArray[np.int64]
 
 STRETCH = 500
 """Frames whose rows are held in memory at once."""
+_ROWS = 500_000
+"""Rows of a map looked at before it is let go of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,31 @@ class ContactTable:
             self, n_frames=stop - start, times=self.times[start:stop],
             contacts=_cut(self.contacts, start, stop), shared=_cut(self.shared, start, stop),
         )  # fmt: skip
+
+    def pick(self, frames: Ints) -> ContactTable:
+        """Copy single frames, ascending, into memory; the first of them becomes frame 0.
+
+        Shared solvent is left out.
+        """
+        edges = [[find_frame(self.contacts, int(f) + k) for k in (0, 1)] for f in frames]
+        pieces = [np.array(self.contacts[low:high]) for low, high in edges]
+        for k, piece in enumerate(pieces):
+            piece["frame"] = k
+        release(self.contacts)
+        return replace(
+            self, n_frames=len(pieces), times=self.times[frames],
+            contacts=np.concatenate([np.empty(0, self.contacts.dtype), *pieces]),
+            shared=self.shared[:0],
+        )  # fmt: skip
+
+    def find_longest(self) -> float:
+        """Return the length of the longest contact in Å, 0 without any, in bounded memory."""
+        longest = 0.0
+        for start in range(0, len(self.contacts), _ROWS):
+            rows = self.contacts[start : start + _ROWS]
+            longest = max(longest, float(rows["distance"].max()))
+            release(self.contacts)
+        return longest
 
 
 def find_frame(rows: npt.NDArray[np.void], frame: int) -> int:

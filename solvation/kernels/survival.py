@@ -30,6 +30,10 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
+_POINTS = 250_000
+"""Points of all series transformed at once; each takes some 40 bytes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runs:
     """Uninterrupted contacts, one row each."""
@@ -311,7 +315,7 @@ def _count_returns(runs: Runs, n_frames: int) -> Ints:
     pair, start, stop = runs.pair[several], runs.start[several], runs.stop[several]
     _, row = np.unique(pair, return_inverse=True)
     size = fft.next_fast_len(2 * n_frames, real=True)
-    step = max(1, 2_000_000 // size)
+    step = max(1, _POINTS // size)
     for first in range(0, int(row.max()) + 1, step):
         mine = (row >= first) & (row < first + step)
         edges = np.zeros((min(step, int(row.max()) + 1 - first), n_frames + 1))
