@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from solvation.campaign.schedule import run_campaign
     from solvation.errors import (
         AuditError,
         ForceFieldError,
@@ -59,6 +60,7 @@ _HOMES = {
     "load_recipe": "recipe",
     "open_results": "job",
     "run": "pipeline",
+    "run_campaign": "campaign.schedule",
 }
 
 __version__ = "0.1.0"
@@ -87,6 +89,7 @@ __all__ = [
     "load_recipe",
     "open_results",
     "run",
+    "run_campaign",
 ]
 
 

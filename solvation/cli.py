@@ -9,6 +9,7 @@ import warnings
 import typer
 
 from solvation.command.analyze import analyze_command
+from solvation.command.campaign import campaign_command
 from solvation.command.catalog import forcefields_command
 from solvation.command.compare import compare_command
 from solvation.command.export import export_command
@@ -46,6 +47,7 @@ app.command("analyze")(analyze_command)
 app.command("report")(report_command)
 app.command("show")(show_command)
 app.command("compare")(compare_command)
+app.command("campaign")(campaign_command)
 app.command("systems")(systems_command)
 app.command("new")(new_command)
 app.command("forcefields")(forcefields_command)
