@@ -40,7 +40,8 @@ _PROSE = frozenset(
 )
 """Keys of a card that decide no box; files and coverage tell by what they bring."""
 _FREE_KEYS = ("title", "note", "protocol.production_time", "protocol.replicas",
-              "protocol.checkpoint_interval", "protocol.profile")  # fmt: skip
+              "protocol.checkpoint_interval", "protocol.profile", "protocol.precision",
+              "protocol.deterministic")  # fmt: skip
 """What may change between two runs into one folder: a run can be made longer or wider."""
 
 

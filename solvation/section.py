@@ -240,6 +240,10 @@ class Protocol(Table):
     """Time between frames."""
     checkpoint_interval: Time | None = None
     """Time between checkpoints."""
+    precision: Literal["mixed", "single", "double"] = "mixed"
+    """Of GPUs; mixed sums single-precision forces in double, and integrates in double."""
+    deterministic: bool = Field(default=False, strict=True)
+    """Whether forces are summed in a fixed order, so that the same seed gives the same bits."""
 
     @model_validator(mode="after")
     def _check(self) -> Protocol:

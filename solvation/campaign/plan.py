@@ -7,6 +7,7 @@ replicas; it is an ordinary run folder.
 from __future__ import annotations
 
 import difflib
+import json
 import tomllib
 from dataclasses import dataclass
 from itertools import product
@@ -98,6 +99,8 @@ class Staff(Table):
         return self
 
 
+_INGREDIENTS = ("salt", "solvent", "additive", "model", "box")
+"""Tables of a recipe that decide whether a box can be built."""
 _BATCH_KEYS = ("walltime", "queue", "account", "interface", "directives", "prologue")
 
 
@@ -221,9 +224,14 @@ def check_points(points: Sequence[Point], output: Path) -> None:
     from solvation.build.box import check_recipe
     from solvation.simulate.protocol import make_plan
 
+    checked = set()
     for point in points:
+        data = point.recipe.to_dict()
+        ingredients = json.dumps([data.get(key) for key in _INGREDIENTS], sort_keys=True)
         try:
-            check_recipe(point.recipe)
+            if ingredients not in checked:
+                check_recipe(point.recipe)
+            checked.add(ingredients)
             make_plan(point.recipe)
         except SolvationError as error:
             raise type(error)(f"point {point.label}: {error}") from error

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,6 +25,7 @@ from solvation.campaign.task import (
     is_simulated,
     simulate_replica,
 )
+from solvation.extend import find_longest
 from solvation.results import save_results
 from solvation.series import compare_runs
 from solvation.simulate.protocol import make_plan
@@ -92,8 +93,10 @@ class _Work:
     point: Point
     run: RunFolder
     replicas: tuple[str, ...]
-    futures: Sequence[Any]
-    """Build, replicas, finish; empty when the point was done before."""
+    finished: bool
+    """Whether it was done before."""
+    futures: Sequence[Any] = ()
+    """Build, replicas, finish."""
 
 
 def run_campaign(
@@ -139,15 +142,24 @@ def run_campaign(
     campaign = load_campaign(source) if isinstance(source, (str, Path)) else source
     campaign = _replace_workers(campaign, number, scheduler, platform)
     folder = Path(path) if path is not None else Path("runs") / campaign.name
-    points = list_points(campaign)
+    points = [
+        replace(point, recipe=find_longest(point.recipe, RunFolder(path=folder / point.label)))
+        for point in list_points(campaign)
+    ]
     check_points(points, folder)
     open_run(folder)
     typed = command or f'solvation.run_campaign("{source}", "{folder}")'
-    with open_client(campaign.workers) as client:
-        work = [
-            _submit(client, campaign, point, folder, allow_scripts=allow_scripts, command=typed)
-            for point in points
-        ]
+    work = [_look_at(point, folder) for point in points]
+    if not all(item.finished for item in work):
+        with open_client(campaign.workers) as client:
+            work = [
+                item
+                if item.finished
+                else _submit(client, campaign, item, allow_scripts=allow_scripts, command=typed)
+                for item in work
+            ]
+            standings = _watch(work, progress)
+    else:
         standings = _watch(work, progress)
     done = [item for item in standings if item.state == "done"]
     results = None
@@ -182,20 +194,18 @@ def _replace_workers(
     return campaign.model_copy(update={"workers": staff})
 
 
-def _submit(
-    client: Any,
-    campaign: Campaign,
-    point: Point,
-    folder: Path,
-    *,
-    allow_scripts: bool,
-    command: str,
-) -> _Work:
-    """Put the tasks of a point into the graph, but for those that are done."""
+def _look_at(point: Point, folder: Path) -> _Work:
+    """See whether a point is done."""
     run = RunFolder(path=(folder / point.label).resolve())
     names = tuple(replica.name for replica in make_plan(point.recipe).replicas)
-    if _is_finished(run, point, names):
-        return _Work(point=point, run=run, replicas=names, futures=())
+    return _Work(point=point, run=run, replicas=names, finished=_is_finished(run, point, names))
+
+
+def _submit(
+    client: Any, campaign: Campaign, work: _Work, *, allow_scripts: bool, command: str
+) -> _Work:
+    """Put the tasks of a point into the graph, but for those that are done."""
+    point, run = work.point, work.run
     staff, text = campaign.workers, point.recipe.to_toml()
     common = {"retries": staff.retries, "pure": False}
     inputs = hash_replica(point.recipe)
@@ -210,14 +220,14 @@ def _submit(
             platform=staff.platform, key=f"simulate-{point.label}-{name}",
             resources=resources or None, **common,
         )
-        for name in names
+        for name in work.replicas
         if not is_simulated(run, name, inputs)
     ]  # fmt: skip
     finished = client.submit(
         _after, finish_point, [built, *simulated], text, str(run.path), platform=staff.platform,
         command=command, key=f"finish-{point.label}", resources=resources or None, **common,
     )  # fmt: skip
-    return _Work(point=point, run=run, replicas=names, futures=(built, *simulated, finished))
+    return replace(work, futures=(built, *simulated, finished))
 
 
 def _after(

@@ -6,10 +6,10 @@ killed at any moment and done again; what is finished is not repeated.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
-import time
 import tomllib
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from solvation.errors import WorkspaceError
 from solvation.inputs import hash_simulation, hash_text
+from solvation.lock import lock_folder
 from solvation.log import read_log
 from solvation.recipe import Recipe, parse_recipe
 from solvation.results import Quantity, save_summary
@@ -65,7 +66,9 @@ def simulate_replica(text: str, folder: str, name: str, *, platform: str) -> Non
     SimulationError, WorkspaceError
         What went wrong; what was computed stays.
     """
-    from solvation.simulate.dynamics import run_replica
+    from solvation.production import choose_hardware, find_box
+    from solvation.simulate.crew import Task, run_task
+    from solvation.simulate.halt import Halt
 
     recipe = _read(text)
     run = RunFolder(path=Path(folder))
@@ -73,15 +76,15 @@ def simulate_replica(text: str, folder: str, name: str, *, platform: str) -> Non
     replica = next(item for item in plan.replicas if item.name == name)
     target = open_run(run.simulate(name))
     _wait_for_lock(target.path)
-    with _keep_shared(run.path), target.lock():
-        run_replica(
-            run.build(replica.start),
-            target.path,
-            plan,
-            replica,
-            inputs=hash_simulation(recipe),
-            platform=platform,
-        )
+    work = Task(
+        prepared=run.build(find_box(run, replica)),
+        folder=target.path,
+        plan=plan,
+        replica=replica,
+        inputs=hash_simulation(recipe),
+    )
+    with _keep_shared(run.path):
+        run_task(work, choose_hardware(recipe, platform), lambda _: None, Halt())
         quantities = _analyze_alone(run, recipe, replica)
         save_summary(
             quantities, target.summary, recipe=recipe.name, extra={"inputs": hash_replica(recipe)}
@@ -93,7 +96,8 @@ def finish_point(text: str, folder: str, *, platform: str, command: str) -> None
     from solvation.pipeline import run
 
     _wait_for_lock(Path(folder))
-    run(_read(text), folder, platform=platform, command=command)
+    # Every replica has run to its end, which is seen at once; no need of several processes.
+    run(_read(text), folder, platform=platform, at_once=1, command=command)
 
 
 def hash_replica(recipe: Recipe) -> str:
@@ -121,12 +125,14 @@ def _analyze_alone(run: RunFolder, recipe: Recipe, replica: Replica) -> list[Qua
     from solvation.analyze.stage import analyze_scene
     from solvation.analyze.thermo import summarize_density
     from solvation.build.box import load_audit
+    from solvation.production import find_box
 
     temperature = recipe.conditions.temperature.magnitude
-    audit = load_audit(run.build(replica.start))
+    box = run.build(find_box(run, replica))
+    audit = load_audit(box)
     target = run.simulate(replica.name)
     scene = open_scene(
-        run.build(replica.start) / "topology.pdb",
+        box / "topology.pdb",
         [target / "trajectory.xtc"],
         temperature=temperature,
     )
@@ -142,15 +148,9 @@ def _analyze_alone(run: RunFolder, recipe: Recipe, replica: Replica) -> list[Qua
 
 def _wait_for_lock(path: Path) -> None:
     """Wait until whoever works in a folder has left it, or has noticed that it should."""
-    deadline = time.monotonic() + _PATIENCE
-    while path.is_dir():
-        try:
-            with RunFolder(path=path).lock():
-                return
-        except WorkspaceError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(1.0)
+    if path.is_dir():
+        with lock_folder(path, patience=_PATIENCE):
+            pass
 
 
 @contextmanager
@@ -167,6 +167,9 @@ def _keep_shared(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                yield  # a file system without locks; the replica has its own
+                return
             raise WorkspaceError(
                 f"{path} is in use by another process; wait for it, then run the campaign again"
             ) from error

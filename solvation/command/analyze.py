@@ -99,8 +99,8 @@ def analyze_command(
             if trajectory:
                 raise RecipeError("--trajectory goes with --topology, not with a run folder")
             run_stages(
-                recipe, output, None, "auto", None, Stage.analyze, None, strict, as_json,
-                since=Stage.analyze, jobs=jobs, scheduler=scheduler,
+                recipe, output, until=Stage.analyze, since=Stage.analyze, strict=strict,
+                as_json=as_json, jobs=jobs, scheduler=scheduler,
             )  # fmt: skip
             return
         if not trajectory:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Literal
 
 from solvation.errors import RecipeError
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from solvation.recipe import Recipe
     from solvation.section import Protocol
 
-__all__ = ["Plan", "Replica", "Stage", "make_plan"]
+__all__ = ["Plan", "Replica", "Stage", "halve_timestep", "make_plan"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +65,23 @@ class Plan:
     """Time steps between reports."""
     intervals_per_checkpoint: int
     """Reports between checkpoints."""
+    n_halvings: int = 0
+    """How often the time step was halved after a blow-up; reports stay where they are."""
 
     @property
     def interval(self) -> float:
         """Time between reports, ps."""
         return self.timestep * self.steps_per_interval
+
+
+def halve_timestep(plan: Plan) -> Plan:
+    """Halve the time step; everything that is counted in time steps happens at the same times."""
+    counts = {
+        field.name: 2 * getattr(plan, field.name)
+        for field in fields(plan)
+        if field.name.startswith("steps_per_")
+    }
+    return replace(plan, timestep=plan.timestep / 2, n_halvings=plan.n_halvings + 1, **counts)
 
 
 def make_plan(recipe: Recipe) -> Plan:

@@ -34,8 +34,14 @@ def done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     """Names of the stages in the order they were done; none does anything."""
     monkeypatch.chdir(tmp_path)
     names: list[str] = []
-    for name in ("build", "simulate", "analyze", "report"):
-        monkeypatch.setattr(pipeline, f"_{name}", lambda *_, name=name, **__: names.append(name))
+    homes = {
+        "build": "_build",
+        "simulate": "simulate_replicas",
+        "analyze": "_analyze",
+        "report": "_report",
+    }
+    for name, home in homes.items():
+        monkeypatch.setattr(pipeline, home, lambda *_, name=name, **__: names.append(name))
     return names
 
 
@@ -128,6 +134,8 @@ def test_a_stage_is_skipped_only_when_its_files_are_there(
         folder.mkdir(parents=True, exist_ok=True)
         text = '{"charge_scale": 1, "residues": {"Mg": 8}, "salts": {}, "asked": {}, "n_atoms": 8}'
         (folder / "audit.json").write_text(text)
+        for name in ("system.xml", "state.xml", "topology.pdb"):
+            (folder / name).write_text("")
         return {}
 
     monkeypatch.setattr("solvation.build.box.build_box", build_box)

@@ -258,13 +258,14 @@ def test_an_energy_that_is_no_number_blows_up_too(
     """The log and the checkpoint must never hold it."""
     steps = StageRun._step
 
-    def spoil(self: StageRun) -> None:
-        steps(self)
+    def spoil(self: StageRun, done: int = 0) -> int:
+        done = steps(self, done)
         if self.stage.name == "density":
             x = self.context.getState(getPositions=True).getPositions(asNumpy=True)
             x = x.value_in_unit(unit.nanometer).copy()
             x[0] = x[1]
             self.context.setPositions(x)
+        return done
 
     monkeypatch.setattr(StageRun, "_step", spoil)
     with pytest.raises(SimulationError, match="blew up in stage density"):
