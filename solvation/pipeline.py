@@ -20,6 +20,7 @@ from solvation.production import choose_hardware, simulate_replicas
 from solvation.provenance import hash_file
 from solvation.recipe import Recipe, load_recipe, set_replicas
 from solvation.results import load_results, load_summary, save_results, save_summary
+from solvation.walk import read_walk
 from solvation.worker import Workers, open_workers
 from solvation.workspace import RunFolder, collect_versions, open_run, write_atomic
 
@@ -359,6 +360,7 @@ def _analyze(
     """Do the analyze stage."""
     from solvation.analyze.scene import open_scene
     from solvation.analyze.stage import analyze_scene
+    from solvation.analyze.tempered import collect_walks, drop_kinetics, summarize_walks
     from solvation.analyze.thermo import collect_thermo, summarize_composition, summarize_density
     from solvation.build.box import load_audit
 
@@ -392,6 +394,10 @@ def _analyze(
         )
         logs = {name: read_log(folder.simulate(name) / "log.csv") for name in names}
         tree["thermo"] = type(tree)(collect_thermo(logs))
+        if recipe.protocol.tempering is not None:
+            walks = collect_walks({n: read_walk(folder.simulate(n) / "walk.csv") for n in names})
+            tree["tempering"] = type(tree)(walks)
+            quantities = [summarize_walks(walks), *drop_kinetics(tree, quantities)]
         density = summarize_density(logs)
         units = {**audit["salts"], **audit.get("additives", {})}
         reached = summarize_composition(logs, units, audit["asked"], density)

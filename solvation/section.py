@@ -240,6 +240,9 @@ class Protocol(Table):
     """Time between frames."""
     checkpoint_interval: Time | None = None
     """Time between checkpoints."""
+    tempering: Temperature | None = None
+    """Hottest temperature that the production wanders to and back, for shells that do not exchange
+    at the target; only frames at the target are kept, and kinetics is not measured."""
     precision: Literal["mixed", "single", "double"] = "mixed"
     """Of GPUs; mixed sums single-precision forces in double, and integrates in double."""
     deterministic: bool = Field(default=False, strict=True)

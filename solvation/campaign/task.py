@@ -123,6 +123,7 @@ def _analyze_alone(run: RunFolder, recipe: Recipe, replica: Replica) -> list[Qua
     """Measure one replica, for the dimension of replicas in the results of the campaign."""
     from solvation.analyze.scene import open_scene
     from solvation.analyze.stage import analyze_scene
+    from solvation.analyze.tempered import drop_kinetics
     from solvation.analyze.thermo import summarize_density
     from solvation.build.box import load_audit
     from solvation.production import find_box
@@ -136,12 +137,14 @@ def _analyze_alone(run: RunFolder, recipe: Recipe, replica: Replica) -> list[Qua
         [target / "trajectory.xtc"],
         temperature=temperature,
     )
-    _, quantities = analyze_scene(
+    tree, quantities = analyze_scene(
         scene,
         temperature=temperature,
         charge_scale=audit["charge_scale"],
         partial_charges=audit.get("partial_charges"),
     )
+    if recipe.protocol.tempering is not None:
+        quantities = drop_kinetics(tree, quantities)
     density = summarize_density({replica.name: read_log(target / "log.csv")})
     return [density, *(item for item in quantities if item.name != "density")]
 

@@ -225,7 +225,7 @@ def _run_stages(job: _Job, retried: tuple[str, ...]) -> Progress:
         )  # fmt: skip
         if previous is not None:
             _hand_over(previous, context)
-            if stage.name == "production" and "density" in names:
+            if names[index - 1] == "density":
                 _set_mean_volume(context, files.log)
         elif snapshot is not None:
             if again:

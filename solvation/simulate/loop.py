@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from solvation.kernels.stationarity import judge_stationarity
@@ -15,6 +15,8 @@ from solvation.simulate.engine import Progress, save_snapshot
 from solvation.simulate.files import check_frame, cut_file, explain_failure, writing
 from solvation.simulate.halt import Halt
 from solvation.simulate.postmortem import BlowUpError, examine
+from solvation.simulate.tempering import Wanderer, check_frames, open_walk
+from solvation.simulate.tick import Tick
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,28 +34,6 @@ _CHUNK = 0.5
 """s of wall time between looks at whether to stop."""
 _MEMORY = 5.0
 """s of wall time between moments kept for a post-mortem."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tick:
-    """What is going on, for a progress display; one per report."""
-
-    replica: str
-    stage: str
-    done: float
-    """Fraction of the replica that is done, 0 to 1."""
-    time: float
-    """ps in this stage."""
-    time_total: float
-    """ps this stage lasts, at most."""
-    speed: float
-    """ns/day."""
-    remaining: float
-    """Seconds left for this replica at this speed."""
-    temperature: float
-    """K."""
-    density: float
-    """g/cm3."""
 
 
 class StageRun:
@@ -99,17 +79,22 @@ class StageRun:
         """Last moment that was kept, and time steps since."""
         self.kept = 0.0
         self.writer: app.XTCFile | None = None
+        self.wanderer: Wanderer | None = None
 
     def advance(self, at: Progress) -> Progress:
         """Run the stage to its end from where it stands."""
         stage, plan = self.stage, self.plan
+        self.wanderer = open_walk(
+            self.files.log.parent, plan, stage, self.replica,
+            freedom=self.freedom, interval=at.interval,
+        )  # fmt: skip
         if stage.name == "production" and at.interval == 0 and at.n_frames == 0:
             cut_file(self.files.trajectory, 0)
-            self._write_frame()
-            at = self._save(replace(at, n_frames=1))
+            at = self._save(self._keep_frame(at))
         self.clock = time.perf_counter()
         while not self._is_over(at.interval):
-            self._set_temperature(stage.temperature_at(min(at.interval, stage.n_intervals - 1)))
+            ordered = stage.temperature_at(min(at.interval, stage.n_intervals - 1))
+            self._set_temperature(self.wanderer.temperature if self.wanderer else ordered)
             done = self._step(at.steps)
             if done < plan.steps_per_interval:
                 self._check()
@@ -118,14 +103,22 @@ class StageRun:
             at = replace(at, interval=at.interval + 1, steps=0)
             self._report(at.interval)
             if stage.name == "production":
-                at = replace(at, n_frames=at.n_frames + 1)
-                self._write_frame()
+                at = self._keep_frame(at)
             stop = self.halt.reason is not None
             if at.interval % plan.intervals_per_checkpoint == 0 or stop:
                 at = self._save(at)
             if stop and not self._is_over(at.interval):
                 self.halt.check()
+        if stage.name == "production":
+            check_frames(at.n_frames, plan, self.replica)
         return self._save(at)
+
+    def _keep_frame(self, at: Progress) -> Progress:
+        """Write a frame of the production, unless the replica is away from its temperature."""
+        if self.wanderer is not None and self.wanderer.level:
+            return at
+        self._write_frame()
+        return replace(at, n_frames=at.n_frames + 1)
 
     def _is_over(self, interval: int) -> bool:
         """Whether the stage has run long enough."""
@@ -219,7 +212,7 @@ class StageRun:
     @property
     def _hottest(self) -> float:
         """Temperature beyond which a stage has blown up, K."""
-        return 10 * max(self.stage.temperature)
+        return 10 * max(*self.stage.temperature, self.plan.tempering or 0.0)
 
     def _blow_up(self, reason: str) -> BlowUpError:
         """Find out what happened, save it, and say what to do."""
@@ -275,6 +268,8 @@ class StageRun:
         new = not self.files.log.exists() or self.files.log.stat().st_size == 0
         with writing(self.files.log), self.files.log.open("a", encoding="utf-8") as stream:
             stream.write(header + row if new else row)
+        if self.wanderer is not None:
+            self.wanderer.move(self.context, interval, potential)
         if self.progress is not None:
             self.progress(self._tick(interval, temperature, density))
 
@@ -322,6 +317,8 @@ class StageRun:
 
     def _save(self, at: Progress) -> Progress:
         """Flush the files, then write the snapshot that vouches for them."""
+        if self.wanderer is not None:
+            _flush(self.wanderer.path)
         at = replace(
             at,
             trajectory_bytes=_flush(self.files.trajectory),

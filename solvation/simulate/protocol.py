@@ -18,7 +18,7 @@ __all__ = ["Plan", "Replica", "Stage", "halve_timestep", "make_plan"]
 class Stage:
     """One stretch of dynamics under constant orders."""
 
-    name: Literal["heat", "anneal", "density", "production"]
+    name: Literal["heat", "anneal", "density", "temper", "production"]
     """What it is for."""
     ensemble: Literal["NVT", "NPT"]
     """Whether the box may change."""
@@ -65,6 +65,8 @@ class Plan:
     """Time steps between reports."""
     intervals_per_checkpoint: int
     """Reports between checkpoints."""
+    tempering: float | None = None
+    """Hottest temperature that a replica wanders to in its production, K; None to stay."""
     n_halvings: int = 0
     """How often the time step was halved after a blow-up; reports stay where they are."""
 
@@ -88,7 +90,8 @@ def make_plan(recipe: Recipe) -> Plan:
     """Lay out the stages of a resolved recipe.
 
     minimise -> NVT at high temperature, where the packing is forgotten -> NPT cooling to the
-    target -> NPT until the density is stationary -> NVT production at the mean density. Production
+    target -> NPT until the density is stationary -> NVT production at the mean density; with
+    tempering, between the last two NVT at wandering temperature, to learn its weights. Production
     is NVT because a barostat disturbs the dynamics that diffusion and conductivity are read from.
 
     Raises
@@ -125,6 +128,12 @@ def make_plan(recipe: Recipe) -> Plan:
                 f"protocol.{key} = {getattr(protocol, key)} holds {number} report intervals of "
                 f"{protocol.report_interval}; make it at least 4"
             )
+    tempering = protocol.tempering.magnitude if protocol.tempering is not None else None
+    if tempering is not None and tempering <= target:
+        raise RecipeError(
+            f"protocol.tempering = {protocol.tempering} is not above the temperature of "
+            f"{recipe.conditions.temperature}; give the hottest to wander to, or leave it out"
+        )
     stages = (
         Stage(
             name="heat", ensemble="NVT", temperature=(hot, hot),
@@ -139,6 +148,11 @@ def make_plan(recipe: Recipe) -> Plan:
             n_intervals=shortest, n_intervals_max=max(shortest, longest),
         ),
         Stage(
+            name="temper", ensemble="NVT", temperature=(target, target),
+            n_intervals=longest if tempering is not None else 0,
+            n_intervals_max=longest if tempering is not None else 0,
+        ),
+        Stage(
             name="production", ensemble="NVT", temperature=(target, target),
             n_intervals=production, n_intervals_max=production,
         ),
@@ -151,6 +165,7 @@ def make_plan(recipe: Recipe) -> Plan:
         pressure=recipe.conditions.pressure.magnitude,
         steps_per_interval=steps,
         intervals_per_checkpoint=count("checkpoint_interval"),
+        tempering=tempering,
     )
 
 

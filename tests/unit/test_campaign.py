@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from solvation.campaign import schedule
+from solvation.campaign import plan, schedule
 from solvation.campaign.plan import list_points, load_campaign
 from solvation.campaign.schedule import CampaignRun, Standing
 from solvation.cli import main
@@ -68,7 +68,9 @@ def make_outcome(*states: str) -> CampaignRun:
     )
 
 
-def test_dry_run_prints_points_and_script_and_does_nothing(call: Call, tmp_path: Path) -> None:
+def test_dry_run_prints_points_and_script_and_does_nothing(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("dask_jobqueue")
     code, out, err = call("two.toml", "--dry-run")
     assert (code, err) == (0, "")
@@ -77,6 +79,7 @@ def test_dry_run_prints_points_and_script_and_does_nothing(call: Call, tmp_path:
                  "#SBATCH -p gpu", "--resources GPU=1"):  # fmt: skip
         assert text in out
     assert not (tmp_path / "runs").exists()
+    monkeypatch.setattr(plan, "check_points", lambda *_: None)
     code, out, _ = call("two.toml", "--dry-run", "--json")
     document = json.loads(out)
     assert code == 0
