@@ -358,10 +358,9 @@ def _analyze(
     progress: Listener | None,
 ) -> None:
     """Do the analyze stage."""
+    from solvation.analyze.bulk import add_bulk
     from solvation.analyze.scene import open_scene
     from solvation.analyze.stage import analyze_scene
-    from solvation.analyze.tempered import collect_walks, drop_kinetics, summarize_walks
-    from solvation.analyze.thermo import collect_thermo, summarize_composition, summarize_density
     from solvation.build.box import load_audit
 
     names = [replica.name for replica in plan.replicas]
@@ -393,29 +392,22 @@ def _analyze(
             progress=relay_frames(progress),
         )
         logs = {name: read_log(folder.simulate(name) / "log.csv") for name in names}
-        tree["thermo"] = type(tree)(collect_thermo(logs))
+        walks = None
         if recipe.protocol.tempering is not None:
-            walks = collect_walks({n: read_walk(folder.simulate(n) / "walk.csv") for n in names})
-            tree["tempering"] = type(tree)(walks)
-            quantities = [summarize_walks(walks), *drop_kinetics(tree, quantities)]
-        density = summarize_density(logs)
-        units = {**audit["salts"], **audit.get("additives", {})}
-        reached = summarize_composition(logs, units, audit["asked"], density)
+            walks = {name: read_walk(folder.simulate(name) / "walk.csv") for name in names}
+        starts = [replica.start for replica in plan.replicas]
+        reached, quantities = add_bulk(tree, quantities, logs, audit, starts=starts, walks=walks)
         model = {"ions": "default"} | {
             key: audit[key] for key in ("forcefield", "ions", "charge_scale") if key in audit
         }
         tree.attrs.update(name=recipe.name, title=recipe.title, kind="run", **model)
         tree.attrs["recipe_hash"] = recipe.hash
-        known = {"density", *(item.name for item in reached)}
-        others = [quantity for quantity in quantities if quantity.name not in known]
         save_results(tree, folder.results)
         if "shells" in tree:  # none around neutral molecules
             write_specimens(folder.path / "structures", tree["shells"].to_dataset())
-        save_summary(
-            [density, *reached, *others], folder.summary, recipe=recipe.name, extra={"model": model}
-        )
+        save_summary(quantities, folder.summary, recipe=recipe.name, extra={"model": model})
         folder.update_manifest(composition={"reached": {item.name: item.value for item in reached}})
-    tell(progress, "analyze", 1.0, f"{len(others) + len(reached) + 1} quantities")
+    tell(progress, "analyze", 1.0, f"{len(quantities)} quantities")
 
 
 def _report(folder: RunFolder, recipe: Recipe, progress: Listener | None) -> None:

@@ -184,6 +184,7 @@ def _describe(folder: RunFolder, item: Replica, outcome: Outcome) -> dict[str, o
         "ns_per_day": round(outcome.speed, 2),
         "production_ps": outcome.production,
         "density_stationary": outcome.density_stationary,
+        "energy_stationary": outcome.energy_stationary,
         "retried": list(outcome.retried),
         "stages": measure_stages(folder.simulate(item.name) / "log.csv"),
     }

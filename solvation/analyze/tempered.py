@@ -21,12 +21,22 @@ if TYPE_CHECKING:
 
     from solvation.walk import Walk
 
-__all__ = ["KINETIC", "collect_walks", "drop_kinetics", "summarize_walks"]
+__all__ = ["KINETIC", "add_walks", "collect_walks", "drop_kinetics", "summarize_walks"]
 
 KINETIC = (
     "residence", "exchange", "diffusion", "conductivity", "onsager", "transference", "viscosity",
+    "permittivity", "dielectric", "green_kubo",
 )  # fmt: skip
-"""Nodes, and first words of names, that need a clock."""
+"""Nodes, and first words of names, that need a clock or every moment of the production."""
+
+
+def add_walks(
+    tree: xr.DataTree, quantities: Sequence[Quantity], walks: Mapping[str, Walk]
+) -> list[Quantity]:
+    """Put the walks of a tempered run into its results, and take out what needs a clock."""
+    collected = collect_walks(walks)
+    tree["tempering"] = type(tree)(collected)
+    return [summarize_walks(collected), *drop_kinetics(tree, quantities)]
 
 
 def drop_kinetics(tree: xr.DataTree, quantities: Sequence[Quantity]) -> list[Quantity]:

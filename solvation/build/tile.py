@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["choose_tiles", "fill_tile", "lay_tiles"]
 
-_LARGEST = 20_000
-"""Atoms up to which a box is packed in one piece: the sizes of all profiles."""
+_LARGEST = 8_000
+"""Atoms up to which a box is packed in one piece; Packmol takes some 20 s of CPU time for them."""
 _TILE = 3_000
 """Atoms of a tile, about."""
 _PUSH = 0.2

@@ -57,6 +57,8 @@ class Outcome:
     """ns/day over the production, reporting and checkpoints included."""
     density_stationary: bool
     """Whether the density stopped drifting before production; true where it was given."""
+    energy_stationary: bool
+    """Whether the potential energy did."""
     production: float
     """ps."""
     retried: tuple[str, ...] = ()
@@ -151,13 +153,15 @@ def run_replica(
                 str(error).partition("; run again")[0], 500 * plan.timestep,
             )  # fmt: skip
     log = read_log(job.files.log)
-    density = log.select("density").density
+    settling = log.select("density")
+    density, energy = settling.density, settling.potential_energy
     production = log.select("production")
     return Outcome(
         replica=replica.name,
         platform=at.platform,
         speed=float(1.0 / np.mean(1.0 / np.maximum(production.speed, 1e-3))),
         density_stationary=not len(density) or judge_stationarity(density).stationary,
+        energy_stationary=not len(energy) or judge_stationarity(energy).stationary,
         production=at.interval * plan.interval,
         retried=at.retried,
     )

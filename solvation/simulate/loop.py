@@ -130,7 +130,9 @@ class StageRun:
         every = max(1, stage.n_intervals // 10)
         if (interval - stage.n_intervals) % every:
             return False
-        return judge_stationarity(read_log(self.files.log).select(stage.name).density).stationary
+        log = read_log(self.files.log).select(stage.name)
+        series = (log.density, log.potential_energy)
+        return all(judge_stationarity(values).stationary for values in series)
 
     def _set_temperature(self, temperature: float) -> None:
         """Order a temperature from thermostat and barostat."""
