@@ -316,9 +316,9 @@ class StageRun:
                         append=path.exists(),
                     )
                 self.writer.writeModel(atoms, periodicBoxVectors=state.getPeriodicBoxVectors())
-            except RuntimeError as error:
+                check_frame(path, before)
+            except (RuntimeError, OSError) as error:
                 raise explain_failure(path, error) from error
-            check_frame(path, before)
 
     def _save(self, at: Progress) -> Progress:
         """Flush the files, then write the snapshot that vouches for them."""
