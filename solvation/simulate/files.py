@@ -105,6 +105,8 @@ def explain_failure(path: Path, error: Exception) -> OSError:
             return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     except OSError as found:
         return found
+    if isinstance(error, OSError):
+        return error
     return OSError(errno.EIO, str(error).strip() or "unknown reason")
 
 

@@ -98,11 +98,14 @@ class StageRun:
         self.good: tuple[openmm.State, int] | None = None
         """Last moment that was kept, and time steps since."""
         self.kept = 0.0
+        self.saved: Progress | None = None
+        """What the last snapshot vouches for."""
         self.writer: app.XTCFile | None = None
 
     def advance(self, at: Progress) -> Progress:
         """Run the stage to its end from where it stands."""
         stage, plan = self.stage, self.plan
+        self.saved = at if at.interval or at.steps else None
         if stage.name == "production" and at.interval == 0 and at.n_frames == 0:
             cut_file(self.files.trajectory, 0)
             self._write_frame()
@@ -125,7 +128,8 @@ class StageRun:
                 at = self._save(at)
             if stop and not self._is_over(at.interval):
                 self.halt.check()
-        return self._save(at)
+        # Saved twice, the same moment would push the one before it out.
+        return at if at == self.saved else self._save(at)
 
     def _is_over(self, interval: int) -> bool:
         """Whether the stage has run long enough."""
@@ -328,6 +332,7 @@ class StageRun:
             log_bytes=_flush(self.files.log),
         )
         save_snapshot(self.files.snapshot, self.context, at)
+        self.saved = at
         return at
 
 
