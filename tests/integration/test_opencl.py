@@ -49,7 +49,7 @@ print(json.dumps({
     "devices": list_devices("OpenCL"),
     "auto": explain_platform(Hardware()),
     "asked": explain_platform(Hardware(platform="OpenCL")),
-    "after": after.value_in_unit(unit.kilojoule_per_mole) / e,
+    "after": after.value_in_unit(unit.kilojoule_per_mole) - e,
 }))
 """
 
@@ -73,7 +73,7 @@ def test_opencl_agrees_with_reference(tiny_run) -> None:
     found = json.loads(done.stdout)
     assert found["energy"] < 1e-5
     assert found["forces"] < 1e-4
-    assert found["after"] == pytest.approx(1, abs=0.3)
+    assert abs(found["after"]) < 10 * 80, "ten times what the energy of such a box fluctuates by"
     assert found["platform"].startswith("OpenCL ")
     assert " mixed " in found["platform"]
     assert len(found["devices"]) == 1

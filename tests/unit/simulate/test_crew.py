@@ -163,6 +163,7 @@ def test_one_that_fails_stops_no_other(tmp_path: Path, spread: Spread, n_slots: 
     assert {tick.replica for tick in ticks} == {"random-2", "random-3"}
 
 
+@pytest.mark.slow
 def test_side_by_side_the_bits_are_those_of_one_after_the_other(tmp_path: Path) -> None:
     tasks = make_tasks(tmp_path, 2)
     run_all(tasks, 1, "processes")
@@ -176,7 +177,7 @@ def test_side_by_side_the_bits_are_those_of_one_after_the_other(tmp_path: Path) 
 LONG = make_plan(make_stage("heat", 4), make_stage("production", 100_000))
 
 
-@pytest.mark.parametrize("spread", ["threads", "processes"])
+@pytest.mark.parametrize("spread", ["threads", pytest.param("processes", marks=pytest.mark.slow)])
 def test_asked_to_stop_all_write_a_checkpoint(tmp_path: Path, spread: Spread) -> None:
     tasks, halt = make_tasks(tmp_path, 3, LONG), Halt()
     seen: set[str] = set()
