@@ -40,7 +40,7 @@ app = typer.Typer(
         "A trajectory that another program made is analyzed with:\n\n"
         "  solvation analyze --topology TOPOLOGY --trajectory TRAJECTORY\n\n"
         "Exit codes: 0 done, 2 the input is wrong, 3 the simulation failed, "
-        "4 done but not converged (with --strict), 130 interrupted."
+        "4 done but not converged (--strict, --until-converged), 130 interrupted."
     ),
 )
 

@@ -16,7 +16,7 @@ from solvation.extend import extend_recipe, find_longest
 from solvation.inputs import hash_build, hash_simulation, hash_text, list_differences
 from solvation.job import Run, open_results
 from solvation.log import read_log
-from solvation.production import choose_hardware, simulate_replicas
+from solvation.production import choose_hardware, find_box, simulate_replicas
 from solvation.provenance import hash_file
 from solvation.recipe import Recipe, load_recipe, set_replicas
 from solvation.results import load_results, load_summary, save_results, save_summary
@@ -303,26 +303,29 @@ def _build(
     from solvation.build.box import build_box, load_audit
 
     inputs = hash_build(recipe)
-    starts = list(dict.fromkeys(replica.start for replica in plan.replicas))
-    for number, start in enumerate(starts):
-        target = folder.build(start)
+    boxes = {find_box(folder, item): item for item in reversed(plan.replicas)}
+    for number, (box, first) in enumerate(reversed(boxes.items())):
+        target = folder.build(box)
         files = ("system.xml", "state.xml", "topology.pdb", "audit.json")
-        done = folder.is_done(f"build/{start}", inputs)
+        done = folder.is_done(f"build/{box}", inputs)
         if done and all((target / name).exists() for name in files):
             continue
-        ran = [item.name for item in plan.replicas if item.start == start]
+        ran = [item.name for item in plan.replicas if find_box(folder, item) == box]
         began = any((folder.simulate(name) / "checkpoint").exists() for name in ran)
         if began and not done:
             raise WorkspaceError(
                 f"{folder.path} was simulated with another version of force field "
                 f"{recipe.model.forcefield}; choose another folder with -o, or remove this one"
             )
-        tell(progress, "build", number / len(starts), f"packing the {start} box")
-        with folder.record_stage(f"build/{start}", inputs):
-            build_box(recipe, target, start=start, allow_scripts=allow_scripts)
+        tell(progress, "build", number / len(boxes), f"packing the {box} box")
+        with folder.record_stage(f"build/{box}", inputs):
+            build_box(
+                recipe, target, start=first.start, packing=first.packing if box == first.box else 0,
+                allow_scripts=allow_scripts,
+            )  # fmt: skip
             if began:
-                _compare_box(folder, start)
-    audit = load_audit(folder.build(starts[0]))
+                _compare_box(folder, box)
+    audit = load_audit(folder.build(plan.replicas[0].box))
     folder.update_manifest(
         model={
             "forcefield": recipe.model.forcefield,
@@ -337,17 +340,17 @@ def _build(
     tell(progress, "build", 1.0, f"{molecules}: {audit['n_atoms']} atoms")
 
 
-def _compare_box(folder: RunFolder, start: str) -> None:
+def _compare_box(folder: RunFolder, box: str) -> None:
     """Make sure that a box that was lost and built again is the one that was simulated."""
     known = folder.read_manifest().get("inputs", {})
     for name in ("system.xml", "topology.pdb"):
-        key = f"build/{start}/{name}"
+        key = f"build/{box}/{name}"
         if known.get(key) != hash_file(folder.path / key):
             raise WorkspaceError(
-                f"{folder.build(start)} was lost, and what is built now is not the same ({name}); "
+                f"{folder.build(box)} was lost, and what is built now is not the same ({name}); "
                 f"copy it back from where it was, or remove {folder.path} and run again"
             )
-    _LOG.warning("%s was lost; built again, and the same as before", folder.build(start))
+    _LOG.warning("%s was lost; built again, and the same as before", folder.build(box))
 
 
 def _analyze(
@@ -373,12 +376,12 @@ def _analyze(
     inputs = hash_text([hash_simulation(recipe), *sizes, collect_versions()["solvation"]])
     if folder.is_done("analyze", inputs) and folder.results.exists() and folder.summary.exists():
         return
-    audit = load_audit(folder.build(plan.replicas[0].start))
+    audit = load_audit(folder.build(plan.replicas[0].box))
     temperature = recipe.conditions.temperature.magnitude
     with folder.record_stage("analyze", inputs):
         tell(progress, "analyze", 0.0, "reading the topology")
         scene = open_scene(
-            folder.build(plan.replicas[0].start) / "topology.pdb",
+            folder.build(plan.replicas[0].box) / "topology.pdb",
             trajectories,
             temperature=temperature,
         )

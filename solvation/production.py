@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from solvation.simulate.protocol import Plan, Replica
     from solvation.workspace import RunFolder
 
-__all__ = ["choose_hardware", "simulate_replicas"]
+__all__ = ["choose_hardware", "find_box", "simulate_replicas"]
 
 
 def choose_hardware(
@@ -81,7 +81,7 @@ def simulate_replicas(
         _check_boxes(folder, left)
         why = explain_platform(hardware)
         tell(progress, "simulate", 0.0, why)
-        n_atoms = load_audit(folder.build(left[0].start))["n_atoms"]
+        n_atoms = load_audit(folder.build(find_box(folder, left[0])))["n_atoms"]
         slots = plan_slots(hardware, len(left), n_atoms, at_once=at_once)
         if pick_platform(hardware).getName() == "Reference":
             spread = "processes"  # its contexts draw from one stream of random numbers
@@ -120,7 +120,7 @@ def simulate_replicas(
 
         tasks = [
             Task(
-                prepared=folder.build(item.start),
+                prepared=folder.build(find_box(folder, item)),
                 folder=folder.simulate(item.name),
                 plan=plan,
                 replica=item,
@@ -145,6 +145,13 @@ def simulate_replicas(
     tell(progress, "simulate", 1.0, f"{len(plan.replicas)} replica(s) of {length}")
 
 
+def find_box(folder: RunFolder, item: Replica) -> str:
+    """Name the box of a replica; one that was begun when replicas shared boxes keeps its own."""
+    begun = (folder.simulate(item.name) / "checkpoint").exists()
+    shared = f"build/{item.box}" not in folder.read_manifest().get("stages", {})
+    return item.start if begun and shared else item.box
+
+
 def _is_done(folder: RunFolder, item: Replica, whole: str) -> bool:
     """Whether a replica is finished and its trajectory there."""
     there = (folder.simulate(item.name) / "trajectory.xtc").exists()
@@ -155,7 +162,7 @@ def _check_boxes(folder: RunFolder, left: list[Replica]) -> None:
     """Make sure that the boxes are there before anything is started."""
     for item in left:
         for name in ("system.xml", "state.xml", "topology.pdb", "audit.json"):
-            path = folder.build(item.start) / name
+            path = folder.build(find_box(folder, item)) / name
             if not path.is_file():
                 raise WorkspaceError(
                     f"{path} is gone; copy it back, or remove {folder.path} and run again"
@@ -165,9 +172,9 @@ def _check_boxes(folder: RunFolder, left: list[Replica]) -> None:
 def _hash_inputs(folder: RunFolder, recipe: Recipe, left: list[Replica]) -> dict[str, str]:
     """SHA-256 of every file that a trajectory is made from, and the recipe's own hash."""
     hashes = {"recipe": recipe.hash}
-    for start in dict.fromkeys(item.start for item in left):
+    for box in dict.fromkeys(find_box(folder, item) for item in left):
         for name in ("system.xml", "state.xml", "topology.pdb"):
-            hashes[f"build/{start}/{name}"] = hash_file(folder.build(start) / name)
+            hashes[f"build/{box}/{name}"] = hash_file(folder.build(box) / name)
     for item in left:
         origin = folder.simulate(item.name) / "origin"
         if origin.is_file():
@@ -179,6 +186,7 @@ def _describe(folder: RunFolder, item: Replica, outcome: Outcome) -> dict[str, o
     """What the manifest keeps of a replica."""
     return {
         "start": item.start,
+        "box": find_box(folder, item),
         "seed": item.seed,
         "platform": outcome.platform,
         "ns_per_day": round(outcome.speed, 2),

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ReplicaFiles", "check_frame", "check_length", "cut_file", "explain_failure", "writing"]
 
+_PROBE = 2**16
+"""Bytes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicaFiles:
@@ -86,19 +89,24 @@ def check_frame(path: Path, before: int) -> int:
     return size
 
 
-def explain_failure(path: Path, error: RuntimeError) -> OSError:
-    """Find out why a library could not write a file, which only says that it could not."""
+def explain_failure(path: Path, error: Exception) -> OSError:
+    """Find out why a library could not write a file, which only says that it could not.
+
+    What is written here to find out lies behind what the checkpoint vouches for, and is cut off.
+    """
     if not path.parent.is_dir():
         return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
     try:
-        if shutil.disk_usage(path.parent).free < 2**20:
-            return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        with path.open("ab") as stream:  # a quota or a read-only disk shows here
-            stream.write(b"\0" * 4096)
+        with path.open("ab") as stream:
+            stream.write(b"\0" * _PROBE)
             stream.flush()
             os.fsync(stream.fileno())
+        if shutil.disk_usage(path.parent).free < _PROBE:
+            return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     except OSError as found:
         return found
+    if isinstance(error, OSError):
+        return error
     return OSError(errno.EIO, str(error).strip() or "unknown reason")
 
 

@@ -78,6 +78,8 @@ class StageRun:
         self.good: tuple[openmm.State, int] | None = None
         """Last moment that was kept, and time steps since."""
         self.kept = 0.0
+        self.saved: Progress | None = None
+        """What the last snapshot vouches for."""
         self.writer: app.XTCFile | None = None
         self.wanderer: Wanderer | None = None
 
@@ -88,6 +90,7 @@ class StageRun:
             self.files.log.parent, plan, stage, self.replica,
             freedom=self.freedom, interval=at.interval,
         )  # fmt: skip
+        self.saved = at if at.interval or at.steps else None
         if stage.name == "production" and at.interval == 0 and at.n_frames == 0:
             cut_file(self.files.trajectory, 0)
             at = self._save(self._keep_frame(at))
@@ -111,7 +114,8 @@ class StageRun:
                 self.halt.check()
         if stage.name == "production":
             check_frames(at.n_frames, plan, self.replica)
-        return self._save(at)
+        # Saved twice, the same moment would push the one before it out.
+        return at if at == self.saved else self._save(at)
 
     def _keep_frame(self, at: Progress) -> Progress:
         """Write a frame of the production, unless the replica is away from its temperature."""
@@ -313,9 +317,9 @@ class StageRun:
                         append=path.exists(),
                     )
                 self.writer.writeModel(atoms, periodicBoxVectors=state.getPeriodicBoxVectors())
-            except RuntimeError as error:
+                check_frame(path, before)
+            except (RuntimeError, OSError) as error:
                 raise explain_failure(path, error) from error
-            check_frame(path, before)
 
     def _save(self, at: Progress) -> Progress:
         """Flush the files, then write the snapshot that vouches for them."""
@@ -327,6 +331,7 @@ class StageRun:
             log_bytes=_flush(self.files.log),
         )
         save_snapshot(self.files.snapshot, self.context, at)
+        self.saved = at
         return at
 
 

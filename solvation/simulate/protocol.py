@@ -46,6 +46,17 @@ class Replica:
     seed: int
     """Of velocities, noise and barostat."""
 
+    @property
+    def packing(self) -> int:
+        """Which packing of its start, from 0: replicas of one start are packed each anew."""
+        number = self.name.rpartition("-")[2]
+        return int(number) - 1 if number.isdecimal() and int(number) > 0 else 0
+
+    @property
+    def box(self) -> str:
+        """Folder of its packed box: the start's, from the second packing on its own name."""
+        return self.name if self.packing else self.start
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:

@@ -44,12 +44,10 @@ def make_tasks(folder: Path, number: int, plan: Plan | None = None) -> list[Task
     ]
 
 
-def run_all(
-    tasks: list[Task], n_slots: int, spread: Spread, slot: Hardware = HERE, **listeners: Any
-) -> dict[str, Any]:
+def run_all(tasks: list[Task], n_slots: int, spread: Spread, **listeners: Any) -> dict[str, Any]:
     ended: dict[str, Outcome | SolvationError] = {}
     run_crew(
-        tasks, [slot] * n_slots, halt=listeners.pop("halt", Halt()), spread=spread,
+        tasks, [HERE] * n_slots, halt=listeners.pop("halt", Halt()), spread=spread,
         on_end=ended.__setitem__, **listeners,
     )  # fmt: skip
     return ended
@@ -165,20 +163,21 @@ def test_one_that_fails_stops_no_other(tmp_path: Path, spread: Spread, n_slots: 
     assert {tick.replica for tick in ticks} == {"random-2", "random-3"}
 
 
-def test_processes_and_threads_give_the_same_bits(tmp_path: Path) -> None:
-    tasks, slot = make_tasks(tmp_path, 2), Hardware(platform="CPU", threads=1, deterministic=True)
-    run_all(tasks, 2, "threads", slot)
+@pytest.mark.slow
+def test_side_by_side_the_bits_are_those_of_one_after_the_other(tmp_path: Path) -> None:
+    tasks = make_tasks(tmp_path, 2)
+    run_all(tasks, 1, "processes")
     bits = [(task.folder / "trajectory.xtc").read_bytes() for task in tasks]
     assert bits[0] != bits[1], "replicas differ in their seeds"
     again = [replace(task, folder=tmp_path / f"again-{task.replica.name}") for task in tasks]
-    run_all(again, 2, "processes", slot)
+    run_all(again, 2, "processes")
     assert bits == [(task.folder / "trajectory.xtc").read_bytes() for task in again]
 
 
 LONG = make_plan(make_stage("heat", 4), make_stage("production", 100_000))
 
 
-@pytest.mark.parametrize("spread", ["threads", "processes"])
+@pytest.mark.parametrize("spread", ["threads", pytest.param("processes", marks=pytest.mark.slow)])
 def test_asked_to_stop_all_write_a_checkpoint(tmp_path: Path, spread: Spread) -> None:
     tasks, halt = make_tasks(tmp_path, 3, LONG), Halt()
     seen: set[str] = set()

@@ -19,6 +19,7 @@ from solvation.simulate.dynamics import Outcome, run_replica
 from solvation.simulate.engine import load_snapshot
 from solvation.simulate.loop import StageRun, Tick
 from solvation.simulate.protocol import Plan
+from solvation.simulate.snapshot import find_previous
 
 from .argon import make_plan, make_stage, write_prepared
 
@@ -207,6 +208,16 @@ def test_a_finished_replica_is_left_alone(prepared: Path, whole) -> None:
     assert before == (
         (whole[0] / "trajectory.xtc").read_bytes(), (whole[0] / "log.csv").read_bytes()
     )  # fmt: skip
+
+
+def test_the_checkpoint_before_is_another_moment(prepared: Path, whole) -> None:
+    """Also after the run was called again and did nothing."""
+    simulate(prepared, whole[0])
+    newest = load_snapshot(whole[0] / "checkpoint")
+    before = load_snapshot(find_previous(whole[0] / "checkpoint"))
+    assert newest is not None
+    assert before is not None
+    assert (newest.progress.interval, before.progress.interval) == (12, 9)
 
 
 def test_a_longer_production_goes_on_from_the_shorter(prepared: Path, tmp_path: Path) -> None:

@@ -99,3 +99,14 @@ def test_times_that_do_not_fit(setting: str, message: str) -> None:
 def test_an_unresolved_recipe_is_refused() -> None:
     with pytest.raises(RecipeError, match=r"call recipe.resolve\(\) first"):
         make_plan(load_recipe("mg-tfsi2-dme"))
+
+
+def test_every_replica_has_a_packing_of_its_own() -> None:
+    made = plan("protocol.replicas=5", 'protocol.starts=["separated", "contact"]')
+    assert [(item.name, item.start, item.packing, item.box) for item in made.replicas] == [
+        ("separated-1", "separated", 0, "separated"),
+        ("contact-1", "contact", 0, "contact"),
+        ("separated-2", "separated", 1, "separated-2"),
+        ("contact-2", "contact", 1, "contact-2"),
+        ("separated-3", "separated", 2, "separated-3"),
+    ]
