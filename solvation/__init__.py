@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from solvation.campaign.schedule import run_campaign
     from solvation.errors import (
         AuditError,
         ForceFieldError,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         RecipeError,
         SimulationError,
         SolvationError,
+        StopError,
         TrajectoryError,
         UnitError,
         WorkspaceError,
@@ -47,6 +49,7 @@ _HOMES = {
     "Run": "job",
     "SimulationError": "errors",
     "SolvationError": "errors",
+    "StopError": "errors",
     "TrajectoryError": "errors",
     "UnitError": "errors",
     "WorkspaceError": "errors",
@@ -59,6 +62,7 @@ _HOMES = {
     "load_recipe": "recipe",
     "open_results": "job",
     "run": "pipeline",
+    "run_campaign": "campaign.schedule",
 }
 
 __version__ = "0.1.0"
@@ -74,6 +78,7 @@ __all__ = [
     "Run",
     "SimulationError",
     "SolvationError",
+    "StopError",
     "TrajectoryError",
     "UnitError",
     "WorkspaceError",
@@ -87,6 +92,7 @@ __all__ = [
     "load_recipe",
     "open_results",
     "run",
+    "run_campaign",
 ]
 
 

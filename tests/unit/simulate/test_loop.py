@@ -19,6 +19,7 @@ from solvation.simulate.dynamics import Outcome, run_replica
 from solvation.simulate.engine import load_snapshot
 from solvation.simulate.loop import StageRun, Tick
 from solvation.simulate.protocol import Plan
+from solvation.simulate.snapshot import find_previous
 
 from .argon import make_plan, make_stage, write_prepared
 
@@ -209,6 +210,16 @@ def test_a_finished_replica_is_left_alone(prepared: Path, whole) -> None:
     )  # fmt: skip
 
 
+def test_the_checkpoint_before_is_another_moment(prepared: Path, whole) -> None:
+    """Also after the run was called again and did nothing."""
+    simulate(prepared, whole[0])
+    newest = load_snapshot(whole[0] / "checkpoint")
+    before = load_snapshot(find_previous(whole[0] / "checkpoint"))
+    assert newest is not None
+    assert before is not None
+    assert (newest.progress.interval, before.progress.interval) == (12, 9)
+
+
 def test_a_longer_production_goes_on_from_the_shorter(prepared: Path, tmp_path: Path) -> None:
     simulate(prepared, tmp_path)
     before, first = read_frames(prepared, tmp_path)
@@ -258,13 +269,14 @@ def test_an_energy_that_is_no_number_blows_up_too(
     """The log and the checkpoint must never hold it."""
     steps = StageRun._step
 
-    def spoil(self: StageRun) -> None:
-        steps(self)
+    def spoil(self: StageRun, done: int = 0) -> int:
+        done = steps(self, done)
         if self.stage.name == "density":
             x = self.context.getState(getPositions=True).getPositions(asNumpy=True)
             x = x.value_in_unit(unit.nanometer).copy()
             x[0] = x[1]
             self.context.setPositions(x)
+        return done
 
     monkeypatch.setattr(StageRun, "_step", spoil)
     with pytest.raises(SimulationError, match="blew up in stage density"):
