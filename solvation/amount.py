@@ -21,6 +21,7 @@ __all__ = [
     "Rate",
     "Temperature",
     "Time",
+    "Viscosity",
 ]
 
 
@@ -98,6 +99,12 @@ class Rate(Amount):
     """A rate in 1/ps."""
 
     unit = "1/picosecond"
+
+
+class Viscosity(Amount):
+    """A shear viscosity in mPa s."""
+
+    unit = "millipascal * second"
 
 
 class Mass(Amount):

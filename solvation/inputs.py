@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
     from solvation.recipe import Recipe
 
-__all__ = ["find_experiment", "hash_build", "hash_simulation", "hash_text", "list_differences"]
+__all__ = [
+    "find_experiment",
+    "hash_analysis",
+    "hash_build",
+    "hash_simulation",
+    "hash_text",
+    "list_differences",
+]
 
 _PROSE = frozenset(
     [
@@ -40,9 +47,11 @@ _PROSE = frozenset(
     ]
 )
 """Keys of a card that decide no box; files and coverage tell by what they bring."""
-_FREE_KEYS = ("title", "note", "protocol.production_time", "protocol.replicas",
-              "protocol.checkpoint_interval", "protocol.profile")  # fmt: skip
-"""What may change between two runs into one folder: a run can be made longer or wider."""
+_FREE_KEYS = ("title", "note", "analysis", "protocol.production_time", "protocol.replicas",
+              "protocol.checkpoint_interval", "protocol.profile", "protocol.record_interval",
+              "protocol.stress_interval", "protocol.shear_time")  # fmt: skip
+"""What may change between two runs into one folder: a run can be made longer or wider, and what
+is written beside the trajectory does not change it."""
 
 
 def hash_build(recipe: Recipe) -> str:
@@ -142,6 +151,21 @@ def hash_simulation(recipe: Recipe) -> str:
         table, _, name = key.rpartition(".")
         (data.get(table, {}) if table else data).pop(name, None)
     return hash_text([json.dumps(data, sort_keys=True), hash_build(recipe)])
+
+
+def hash_analysis(recipe: Recipe, parts: Sequence[str]) -> str:
+    """Hash of everything that decides what is found in trajectories.
+
+    Parameters
+    ----------
+    recipe
+        What was simulated, and how it is looked at.
+    parts
+        What tells these trajectories, and this version, from others.
+    """
+    asked = recipe.to_dict().get("analysis", {})
+    inputs = hash_text([hash_simulation(recipe), *parts])
+    return hash_text([inputs, json.dumps(asked, sort_keys=True)]) if asked else inputs
 
 
 def list_differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:

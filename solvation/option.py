@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from solvation.errors import RecipeError
 
@@ -10,7 +10,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["read_charge", "read_number", "read_positive", "split_pairs", "split_pieces"]
+__all__ = [
+    "read_charge",
+    "read_choice",
+    "read_number",
+    "read_positive",
+    "split_pairs",
+    "split_pieces",
+]
+
+
+Choice = TypeVar("Choice", bound=str)
 
 
 def split_pairs(option: str, items: Sequence[str] | None) -> dict[str, str]:
@@ -47,6 +57,14 @@ def read_charge(name: str, text: str) -> int:
     if not value.is_integer():
         raise RecipeError(f'--charge "{name}={text}": a formal charge is a whole number, e.g. 2')
     return int(value)
+
+
+def read_choice(option: str, text: str, choices: Sequence[Choice]) -> Choice:
+    """Read one of several words."""
+    for choice in choices:
+        if text == choice:
+            return choice
+    raise RecipeError(f'--{option} "{text}" is not known; choose {", ".join(choices)}')
 
 
 def read_positive(option: str, text: str | None, unit: str) -> float | None:

@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING, Any, get_args
 from solvation.analyze.specimen import write_specimens
 from solvation.errors import RecipeError, WorkspaceError
 from solvation.event import Listener, StageName, relay_frames, tell
-from solvation.experiment import find_experiment
-from solvation.inputs import hash_build, hash_simulation, hash_text, list_differences
+from solvation.inputs import hash_analysis, hash_build, hash_simulation, hash_text, list_differences
 from solvation.job import Run, open_results
 from solvation.log import read_log
 from solvation.recipe import Recipe, load_recipe, set_replicas
-from solvation.results import load_results, load_summary, save_results, save_summary
+from solvation.report.folder import write_page
+from solvation.results import save_results, save_summary
+from solvation.simulate.progress import describe_tick
 from solvation.worker import Workers, open_workers
 from solvation.workspace import RunFolder, collect_versions, open_run, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from solvation.analyze.reference import ReferenceFrame
     from solvation.simulate.dynamics import Tick
     from solvation.simulate.protocol import Plan
 
@@ -138,7 +140,7 @@ def rewrite_report(path: str | Path, *, progress: Listener | None = None) -> Run
     """
     run = open_results(path)
     with run.folder.lock():
-        _write_page(run.folder, recipe=None, progress=progress)
+        write_page(run.folder, recipe=None, progress=progress)
     return run
 
 
@@ -154,6 +156,10 @@ def analyze_trajectory(
     cutoffs: Mapping[str, float] | None = None,
     temperature: float | None = None,
     transport: bool = True,
+    frame: ReferenceFrame = "barycentric",
+    viscosity: float | None = None,
+    series: bool = False,
+    ssip: str = "shared-solvent",
     **choices: Any,
 ) -> Run:
     """Analyze a trajectory that some other program made, and write the report.
@@ -177,6 +183,12 @@ def analyze_trajectory(
         K; needed for conductivities, 298.15 when not given.
     transport
         Whether to follow the molecules; not needed for structure.
+    frame
+        Against what motion is measured: ``"barycentric"``, ``"solvent"`` or ``"volume"``.
+    viscosity
+        mPa s, of the model, for the finite-size correction of diffusion.
+    series, ssip
+        See `solvation.analyze.stage.analyze_scene`.
     choices
         Passed on to `solvation.analyze.scene.open_scene`: ``cation``, ``anion``, ``solvent``,
         ``charges``, ``dt``, ``box``.
@@ -186,14 +198,16 @@ def analyze_trajectory(
     TrajectoryError, WorkspaceError
         What cannot be read or written.
     """
+    from solvation.analyze.finite import add_corrections
     from solvation.analyze.scene import open_scene
-    from solvation.analyze.stage import analyze_scene
+    from solvation.analyze.stage import ROOM_TEMPERATURE, analyze_scene
 
     tell(progress, "analyze", 0.0, "reading the topology")
     scene = open_scene(topology, list(trajectories), temperature=temperature, **choices)
     folder = open_run(path)
     with folder.lock(), open_workers(jobs, scheduler) as workers:
-        inputs = hash_text([str(topology), *map(str, trajectories), repr(cutoffs), repr(choices)])
+        asked = map(repr, (cutoffs, choices, series, ssip))
+        inputs = hash_text([str(topology), *map(str, trajectories), *asked])
         name = Path(topology).resolve().parent.name or Path(topology).stem
         folder.update_manifest(
             schema=1, name=name, command=command, created=_now(), versions=dict(collect_versions())
@@ -201,7 +215,12 @@ def analyze_trajectory(
         with folder.record_stage("analyze", inputs):
             tree, quantities = analyze_scene(
                 scene, cutoffs=cutoffs, temperature=temperature, transport=transport,
-                workers=workers, progress=relay_frames(progress),
+                series=series, ssip=ssip, frame=frame, workers=workers,
+                progress=relay_frames(progress),
+            )  # fmt: skip
+            quantities = add_corrections(
+                tree, quantities, given=viscosity,
+                temperature=temperature or scene.temperature or ROOM_TEMPERATURE,
             )  # fmt: skip
             tree.attrs.update(name=name, kind="trajectory")
             save_results(tree, folder.results)
@@ -209,7 +228,7 @@ def analyze_trajectory(
                 write_specimens(folder.path / "structures", tree["shells"].to_dataset())
             save_summary(quantities, folder.summary, recipe=name)
         with folder.record_stage("report", inputs):
-            _write_page(folder, recipe=None, progress=progress)
+            write_page(folder, recipe=None, progress=progress)
     return Run(folder=folder)
 
 
@@ -308,10 +327,11 @@ def _simulate(
 
         def on_tick(tick: Tick, number: int = number) -> None:
             share = (number + tick.done) / len(plan.replicas)
-            tell(progress, "simulate", share, _describe(tick))
+            tell(progress, "simulate", share, describe_tick(tick))
 
         key = f"simulate/{item.name}"
-        whole = hash_text([inputs, str(length)])
+        shear = [str(recipe.protocol.shear_time)] if plan.shear_time else []
+        whole = hash_text([inputs, str(length), *shear])
         if folder.is_done(key, whole) and (folder.simulate(item.name) / "trajectory.xtc").exists():
             continue
         with folder.record_stage(key, whole):
@@ -348,6 +368,8 @@ def _analyze(
     progress: Listener | None,
 ) -> None:
     """Do the analyze stage."""
+    from solvation.analyze.finite import add_corrections
+    from solvation.analyze.recorded import add_recordings, merge_quantities
     from solvation.analyze.scene import open_scene
     from solvation.analyze.stage import analyze_scene
     from solvation.analyze.thermo import collect_thermo, summarize_composition, summarize_density
@@ -360,7 +382,7 @@ def _analyze(
         raise WorkspaceError(
             f"{folder.path} has no complete trajectory; run `solvation simulate` first"
         )
-    inputs = hash_text([hash_simulation(recipe), *sizes, collect_versions()["solvation"]])
+    inputs = hash_analysis(recipe, [*sizes, collect_versions()["solvation"]])
     if folder.is_done("analyze", inputs) and folder.results.exists() and folder.summary.exists():
         return
     audit = load_audit(folder.build(plan.replicas[0].start))
@@ -378,8 +400,18 @@ def _analyze(
             charge_scale=audit["charge_scale"],
             partial_charges=audit.get("partial_charges"),
             starts=[replica.start for replica in plan.replicas],
+            frame=recipe.analysis.frame,
+            ssip=recipe.analysis.ssip,
+            series=recipe.analysis.series,
             workers=workers,
             progress=relay_frames(progress),
+        )
+        folders = [folder.simulate(name) for name in names]
+        recorded = add_recordings(scene, tree, folders, temperature=temperature)
+        quantities = merge_quantities(quantities, recorded)
+        given = recipe.analysis.viscosity
+        quantities = add_corrections(
+            tree, quantities, given=given.magnitude if given else None, temperature=temperature
         )
         logs = {name: read_log(folder.simulate(name) / "log.csv") for name in names}
         tree["thermo"] = type(tree)(collect_thermo(logs))
@@ -410,38 +442,7 @@ def _report(folder: RunFolder, recipe: Recipe, progress: Listener | None) -> Non
         [folder.summary.read_text(encoding="utf-8"), collect_versions()["solvation"]]
     )
     with folder.record_stage("report", inputs):
-        _write_page(folder, recipe=recipe, progress=progress)
-
-
-def _write_page(folder: RunFolder, *, recipe: Recipe | None, progress: Listener | None) -> None:
-    """Write ``report.html`` from what is in the folder."""
-    from solvation.report.page import write_report
-
-    tell(progress, "report", 0.0, "drawing")
-    experiment = find_experiment(recipe) if recipe is not None else None
-    document, quantities = load_summary(folder.summary)
-    write_report(
-        folder.report,
-        tree=load_results(folder.results),
-        document=document,
-        quantities=quantities,
-        manifest=folder.read_manifest(),
-        recipe_text=folder.recipe.read_text(encoding="utf-8") if recipe is not None else None,
-        experiment=experiment,
-        title=(recipe.title or recipe.name) if recipe is not None else document["recipe"],
-    )
-    tell(progress, "report", 1.0, str(folder.report))
-
-
-def _describe(tick: Tick) -> str:
-    """Put a tick in words."""
-    hours, minutes = tick.remaining / 3600, tick.remaining / 60
-    left = f"{hours:.1f} h" if hours > 1.5 else f"{minutes:.1f} min"
-    return (
-        f"{tick.replica} {tick.stage} {tick.time:.4g}/{tick.time_total:.4g} ps · "
-        f"{tick.speed:.3g} ns/day · {left} left · "
-        f"{tick.density:.3f} g/cm3 · {tick.temperature:.0f} K"
-    )
+        write_page(folder, recipe=recipe, progress=progress)
 
 
 def _now() -> str:

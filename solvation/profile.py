@@ -11,6 +11,9 @@ _COMMON: dict[str, Any] = {
     "hydrogen_mass": "3 u",
     "friction": "1 / ps",
     "heat_temperature": "480 K",
+    "record_interval": "20 fs",
+    "stress_interval": "0 fs",
+    "shear_time": "0 ps",
 }
 
 PROFILES: dict[str, dict[str, Any]] = {

@@ -24,6 +24,7 @@ from solvation.polarizable import is_polarizable
 from solvation.profile import POLARIZABLE, PROFILES
 from solvation.section import (
     Additive,
+    Analysis,
     Box,
     Conditions,
     Missing,
@@ -68,6 +69,7 @@ class Recipe(Table):
     model: Model = Model()
     box: Box = Box()
     protocol: Protocol = Protocol()
+    analysis: Analysis = Analysis()
 
     @model_validator(mode="after")
     def _check(self) -> Recipe:
@@ -149,7 +151,7 @@ class Recipe(Table):
     def hash(self) -> str:
         """Sixteen hex digits that change when anything that is simulated changes."""
         data = self.to_dict()
-        for key in ("title", "note"):
+        for key in ("title", "note", "analysis"):
             data.pop(key, None)
         return hashlib.sha256(repr(sorted(flatten(data))).encode()).hexdigest()[:16]
 
@@ -270,6 +272,7 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
         "model": Model,
         "box": Box,
         "protocol": Protocol,
+        "analysis": Analysis,
     }
     table = tables.get(str(location[0]), Recipe) if location else Recipe
     return [*table.model_fields, *(["extends"] if table is Recipe else [])]

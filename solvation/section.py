@@ -16,12 +16,14 @@ from solvation.amount import (
     Rate,
     Temperature,
     Time,
+    Viscosity,
 )
 from solvation.errors import RecipeError
 from solvation.library import Species, find_species, recognize_smiles
 
 __all__ = [
     "Additive",
+    "Analysis",
     "Box",
     "Conditions",
     "Missing",
@@ -208,6 +210,19 @@ class Box(Table):
         return self
 
 
+class Analysis(Table):
+    """How to look at what was simulated; may change between two looks at one run."""
+
+    frame: Literal["barycentric", "solvent", "volume"] = "barycentric"
+    """Against what motion is measured: the centre of mass of all, of the solvent, or of volume."""
+    viscosity: Viscosity | None = None
+    """Of the model, for the finite-size correction of diffusion; that of the run if left out."""
+    ssip: Literal["shared-solvent", "second-minimum"] = "shared-solvent"
+    """What makes a solvent-separated pair of two ions that do not touch."""
+    series: bool = Field(default=False, strict=True)
+    """Whether to keep coordination numbers of every cation in every frame."""
+
+
 class Protocol(Table):
     """How to simulate; what is left out comes from the profile."""
 
@@ -240,6 +255,14 @@ class Protocol(Table):
     """Time between frames."""
     checkpoint_interval: Time | None = None
     """Time between checkpoints."""
+    record_interval: Duration | None = None
+    """At most so much time between rows of currents and dipoles by species; zero for none."""
+    stress_interval: Duration | None = None
+    """At most so much time between rows of the pressure tensor, for the viscosity; zero for none.
+    A row costs about as much as eleven time steps."""
+    shear_time: Duration | None = None
+    """How long a flow is driven with each of three accelerations after the production, for the
+    viscosity; zero for none."""
 
     @model_validator(mode="after")
     def _check(self) -> Protocol:

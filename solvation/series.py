@@ -19,12 +19,16 @@ from solvation.report.lineup import (
     write_quantity_csv,
 )
 from solvation.results import load_summary
+from solvation.temperature import TemperatureFit, fit_temperatures, write_temperature_csv
 from solvation.workspace import collect_versions, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["Series", "compare_runs"]
+
+RUN_FILES = ("summary.json", "manifest.json", "recipe.toml")
+"""What makes a folder a run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +38,12 @@ class Series:
     entries: tuple[Entry, ...]
     """One per run, in the order given."""
     page: Path
-    """The HTML page; ``quantities.csv`` and ``experiment.csv`` lie beside it."""
+    """The HTML page; ``quantities.csv`` and ``experiment.csv`` lie beside it, and
+    ``temperature.csv`` if there is a temperature series."""
     trend: str
     """The order in which the cations pair, in words."""
+    temperatures: tuple[TemperatureFit, ...] = ()
+    """Transport coefficients against temperature, if the runs are one electrolyte at several."""
 
 
 def compare_runs(
@@ -51,7 +58,7 @@ def compare_runs(
     Parameters
     ----------
     paths
-        Run folders, two or more.
+        Run folders, two or more, or a folder that holds them.
     output
         Folder for ``compare.html``, ``quantities.csv`` and ``experiment.csv``.
     title
@@ -66,7 +73,7 @@ def compare_runs(
     WorkspaceError
         If a folder holds no results, or the output cannot be written.
     """
-    folders = [Path(path) for path in paths]
+    folders = [folder for path in paths for folder in _expand(Path(path))]
     if len(folders) < 2:
         raise RecipeError("give two runs or more, to be compared with each other")
     places = [folder.resolve() for folder in folders]
@@ -76,6 +83,7 @@ def compare_runs(
     entries = tuple(
         _read(folder, label) for folder, label in zip(folders, _label(places), strict=True)
     )
+    temperatures = _fit_series(entries)
     target = Path(output)
     if (target / "manifest.json").exists():
         raise RecipeError(f"{target} is a run; choose another folder for the comparison with -o")
@@ -86,6 +94,7 @@ def compare_runs(
         entries,
         title=title or _write_title(entries),
         made=f"{typed}\nsolvation {version}",
+        temperatures=temperatures,
     )
     try:
         target.mkdir(parents=True, exist_ok=True)
@@ -94,7 +103,30 @@ def compare_runs(
     write_atomic(page, text)
     write_atomic(target / "quantities.csv", write_quantity_csv(entries))
     write_atomic(target / "experiment.csv", write_experiment_csv(entries))
-    return Series(entries=entries, page=page, trend=describe_trend(entries)[1])
+    if temperatures:
+        write_atomic(target / "temperature.csv", write_temperature_csv(temperatures))
+    return Series(
+        entries=entries, page=page, trend=describe_trend(entries)[1], temperatures=temperatures
+    )
+
+
+def _expand(path: Path) -> list[Path]:
+    """Return the runs in a folder that is not one itself."""
+    if path.is_dir() and not any((path / name).exists() for name in RUN_FILES):
+        inside = sorted(p.parent for p in path.glob("*/summary.json"))
+        if inside:
+            return inside
+    return [path]
+
+
+def _fit_series(entries: Sequence[Entry]) -> tuple[TemperatureFit, ...]:
+    """Fit laws of temperature, if all runs are one electrolyte and the temperatures differ."""
+    known = [(e.label, e.temperature, e.quantities) for e in entries if e.temperature is not None]
+    if len(known) < len(entries) or len({e.system for e in entries}) > 1:
+        return ()
+    if len({round(t, 3) for _, t, _ in known}) < 2:
+        return ()
+    return fit_temperatures(known)
 
 
 def _label(places: Sequence[Path]) -> list[str]:
@@ -112,16 +144,25 @@ def _read(path: Path, label: str) -> Entry:
     document, quantities = load_summary(run.folder.summary)
     manifest = run.folder.read_manifest()
     experiment, temperature, title = None, None, str(document.get("recipe", label))
+    species = sorted(q.name for q in quantities if q.name.startswith("diffusion."))
+    system = " ".join(species)
     if run.folder.recipe.exists():
         recipe = load_recipe(run.folder.recipe)
         title = recipe.title or recipe.name
         temperature = recipe.conditions.temperature.magnitude
         experiment = find_experiment(recipe)
+        alike = {"salt", "solvent", "additive", "model"}
+        system = recipe.model_dump_json(include=alike)
+    elif run.folder.results.exists():
+        given = float(run.results.attrs.get("temperature", float("nan")))
+        temperature = given if given > 0.0 else None
     return Entry(
         label=label,
         title=title,
         facts=_list_facts(document, manifest, temperature),
         quantities=tuple(quantities),
+        temperature=temperature,
+        system=system,
         compared=()
         if experiment is None
         else compare(quantities, experiment, temperature=temperature),

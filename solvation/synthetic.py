@@ -39,7 +39,7 @@ class SyntheticSystem:
     positions: Floats
     """Å, shape ``(n_frames, n_atoms, 3)``; not wrapped."""
     box: Floats
-    """Lengths in Å and angles in degrees, shape ``(6,)``."""
+    """Lengths in Å and angles in degrees, shape ``(6,)``, or ``(n_frames, 6)`` if it changes."""
     times: Floats
     """ps, shape ``(n_frames,)``."""
     charges: Mapping[str, int]

@@ -117,4 +117,5 @@ def _short(unit: str) -> str:
         "mole/liter": "mol/L",
         "mole/kilogram": "mol/kg",
         "1/picosecond": "1/ps",
+        "millipascal * second": "mPa s",
     }.get(unit, unit)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import warnings
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from solvation.errors import WorkspaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Executor
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import ForkContext
 
-__all__ = ["HERE", "Workers", "open_workers"]
+__all__ = ["HERE", "Workers", "do_together", "open_workers"]
+
+T = TypeVar("T")
 
 
 class Workers(NamedTuple):
@@ -22,6 +26,8 @@ class Workers(NamedTuple):
     """Any `concurrent.futures.Executor` whose workers see the same files; None for this process."""
     number: int
     """How many pieces are worked on at once."""
+    forks: int = 1
+    """How many processes of this machine may be at work at once, this one included."""
 
 
 HERE = Workers(None, 1)
@@ -60,7 +66,7 @@ def open_workers(jobs: int = 1, scheduler: str | None = None) -> Iterator[Worker
         yield HERE
     else:
         with _open_processes(jobs) as executor:
-            yield Workers(executor, jobs)
+            yield Workers(executor, jobs, jobs if _may_fork() else 1)
 
 
 @contextmanager
@@ -71,27 +77,141 @@ def _open_processes(jobs: int) -> Iterator[Executor]:
     from concurrent.futures.process import BrokenProcessPool
 
     # A fork is there at once; elsewhere each process imports everything again.
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("fork" if methods[0] == "fork" else "spawn")
+    context = multiprocessing.get_context("fork" if _may_fork() else "spawn")
     with warnings.catch_warnings():
         # Python 3.12 warns of forks where threads run. Ours draw a progress bar; workers do not.
         warnings.filterwarnings("ignore", message=".*fork.*", category=DeprecationWarning)
-        executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=_ignore_interrupt)
+        executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=_settle)
         try:
             yield executor
         except BrokenProcessPool as error:
-            raise WorkspaceError(
-                f"a worker was killed, perhaps for want of memory; give fewer than {jobs} jobs"
-            ) from error
+            raise _mourn(jobs) from error
         finally:
             executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _ignore_interrupt() -> None:
-    """Leave an interrupt from the keyboard to the process that started the workers."""
+def _may_fork() -> bool:
+    """Tell whether forking is how this machine starts processes."""
+    import multiprocessing
+
+    return multiprocessing.get_all_start_methods()[0] == "fork"
+
+
+def _settle() -> None:
+    """Leave interrupts from the keyboard to the parent, and what came from it where it is."""
+    import gc
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Looking through the parent's objects for garbage would copy all their pages.
+    gc.freeze()
+
+
+def _mourn(jobs: int) -> WorkspaceError:
+    return WorkspaceError(
+        f"a worker was killed, perhaps for want of memory; give fewer than {jobs} jobs"
+    )
+
+
+def do_together(workers: Workers, tasks: Sequence[Callable[[], T]]) -> list[T]:
+    """Do tasks that need nothing of each other, in as many processes as may be at work at once.
+
+    Processes are forked for them: they see everything that is here, and only results travel, so
+    that tasks may be closures over large tables. The first task is done here in any case; it may
+    read files that are open, which two processes must not share. Where processes are not forked,
+    and with workers elsewhere, all is done here, one after the other.
+
+    Parameters
+    ----------
+    workers
+        From `open_workers`.
+    tasks
+        Called without arguments; the longest first keep all processes busy to the end.
+
+    Returns
+    -------
+    Results in the order of the tasks.
+
+    Raises
+    ------
+    WorkspaceError
+        If a process was killed. What a task raises is raised here.
+
+    Examples
+    --------
+    >>> do_together(HERE, [lambda: 1, lambda: 2])
+    [1, 2]
+    """
+    number = min(workers.forks, len(tasks))
+    if number < 2:
+        return [task() for task in tasks]
+    import multiprocessing
+
+    context = multiprocessing.get_context("fork")
+    found: dict[int, T] = {}
+    with _fork(context, tasks, number - 1) as (turn, pipes):
+        found[0] = tasks[0]()
+        found |= {k: tasks[k]() for k in _take_turns(turn, len(tasks))}
+        for pipe in pipes:
+            try:
+                news: dict[int, T] | BaseException = pipe.recv()
+            except EOFError as error:
+                raise _mourn(workers.forks) from error
+            if isinstance(news, BaseException):
+                raise news
+            found |= news
+    return [found[k] for k in range(len(tasks))]
+
+
+@contextmanager
+def _fork(
+    context: ForkContext, tasks: Sequence[Callable[[], Any]], number: int
+) -> Iterator[tuple[Any, list[Connection]]]:
+    """Fork processes that take tasks from the second on, and end them."""
+    turn = context.Value("q", 1)
+    pipes, processes = [], []
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*fork.*", category=DeprecationWarning)
+        for _ in range(number):
+            mine, theirs = context.Pipe(duplex=False)
+            process = context.Process(target=_work, args=(tasks, turn, theirs), daemon=True)
+            process.start()
+            # The other end is open in the child alone, so that its death is seen here.
+            theirs.close()
+            pipes.append(mine)
+            processes.append(process)
+    try:
+        yield turn, pipes
+    except BaseException:
+        for process in processes:
+            process.kill()
+            process.join()
+        raise
+    finally:
+        # Nobody waits for a process to be taken apart that has sent all it had.
+        for pipe in pipes:
+            pipe.close()
+
+
+def _take_turns(turn: Any, number: int) -> Iterator[int]:
+    """Yield the numbers of tasks that nobody has begun."""
+    while True:
+        with turn.get_lock():
+            k = int(turn.value)
+            turn.value = k + 1
+        if k >= number:
+            return
+        yield k
+
+
+def _work(tasks: Sequence[Callable[[], Any]], turn: Any, pipe: Connection) -> None:
+    """Do tasks in a forked process, and send back what came of them."""
+    _settle()
+    try:
+        news: Any = {k: tasks[k]() for k in _take_turns(turn, len(tasks))}
+    except Exception as error:
+        news = error
+    pipe.send(news)
 
 
 @contextmanager

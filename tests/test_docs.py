@@ -165,7 +165,8 @@ def test_every_recipe_key_is_in_the_reference() -> None:
 
     text = read_page("reference/recipe.md")
     tables = (section.Salt, section.Solvent, section.Additive, section.Missing,
-              section.Conditions, section.Model, section.Box, section.Protocol)  # fmt: skip
+              section.Conditions, section.Model, section.Box, section.Protocol,
+              section.Analysis)  # fmt: skip
     for table in tables:
         heading = re.search(rf"^## `\[+{table.__name__.lower()}\]+`", text, flags=re.MULTILINE)
         assert heading, table.__name__
@@ -182,6 +183,7 @@ def test_every_recipe_key_is_in_the_reference() -> None:
         "model",
         "box",
         "protocol",
+        "analysis",
     }:
         assert f"| `{key}` |" in text
 

@@ -13,12 +13,8 @@ from solvation.analyze.topology import Scene
 
 __all__ = [
     "Bindings",
-    "Way",
-    "Ways",
     "find_bindings",
-    "find_ways",
     "label_binding",
-    "list_ligand_species",
     "number_donors",
 ]
 
@@ -84,8 +80,18 @@ def number_donors(scene: Scene) -> tuple[Ints, npt.NDArray[np.uint64]]:
     return place, table[kind[scene.molecule], place]
 
 
-def find_bindings(scene: Scene, table: ContactTable) -> Bindings:
-    """Group the contacts of one replica by frame, cation and molecule."""
+def find_bindings(
+    scene: Scene, table: ContactTable, *, number: npt.NDArray[np.uint64] | None = None
+) -> Bindings:
+    """Group the contacts of one replica by frame, cation and molecule.
+
+    Parameters
+    ----------
+    scene, table
+        Contacts.
+    number
+        From `number_donors`, if at hand.
+    """
     rows = table.contacts
     n_cations = max(list_ions(scene).n_cations, 1)
     atom = rows["atom"].astype(np.int64)
@@ -96,7 +102,8 @@ def find_bindings(scene: Scene, table: ContactTable) -> Bindings:
     key, atom = key[order], atom[order]
     new = np.append(True, np.diff(key) != 0)[: len(key)]
     first = np.flatnonzero(new)
-    _, number = number_donors(scene)
+    if number is None:
+        _, number = number_donors(scene)
     code = np.add.reduceat(number[atom], first) if len(first) else np.empty(0, dtype=np.uint64)
     left, molecules = np.divmod(key[first], scene.n_molecules)
     frame, cation = np.divmod(left, n_cations)
@@ -170,111 +177,3 @@ def _walk(neighbours: Mapping[int, Sequence[int]], start: int) -> dict[int, tupl
                     following.append(other)
         front = following
     return paths
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
-    """One way in which ligands bind."""
-
-    ligand: str
-    """Species, e.g. ``"DME"``."""
-    name: str
-    """See `label_binding`."""
-    denticity: int
-    """Atoms it binds through."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ways:
-    """How the ligands of one replica are bound, counted."""
-
-    counts: npt.NDArray[np.uint8]
-    """Ligands bound in each way, shape ``(n_frames, n_cations, n_ways)``."""
-    bridges: dict[str, Ints]
-    """By ligand, sums over stretches of frames of bound molecules, of those that bind several
-    cations, and of those that do so by one atom, shape ``(3, n_stretches, n_molecules)``."""
-
-
-def find_ways(scene: Scene, tables: Sequence[ContactTable]) -> tuple[list[Way], list[Ways]]:
-    """Count how ligands are bound, going through the tables in bounded memory.
-
-    Returns
-    -------
-    ways
-        All that occur, by ligand and name.
-    counts
-        One per replica.
-    """
-    names: dict[int, Way] = {}
-    found = []
-    for table in tables:
-        pieces, first = [], 0
-        stretch = -(-table.n_frames // _STRETCHES)
-        bridges = {
-            ligand: np.zeros((3, -(-table.n_frames // stretch), size), dtype=np.int64)
-            for ligand, size in list_ligand_species(scene).items()
-        }
-        for piece in table.split():
-            bindings = find_bindings(scene, piece)
-            pieces.append((bindings.frame.astype(np.int32) + first, bindings.cation,
-                           _name_new(scene, bindings, names)))  # fmt: skip
-            for ligand, sums in bridges.items():
-                _add_bridges(scene, bindings, ligand, (bindings.frame + first) // stretch, sums)
-            first += piece.n_frames
-        found.append((table.n_frames, pieces, bridges))
-    ways = sorted(set(names.values()), key=lambda w: (w.ligand, w.denticity, w.name))
-    codes = np.array(sorted(names), dtype=np.uint64)
-    place = np.array([ways.index(names[int(c)]) for c in codes], dtype=np.int64)
-    n_cations = list_ions(scene).n_cations
-    result = []
-    for n_frames, pieces, bridges in found:
-        counts = np.zeros((n_frames, n_cations, len(ways)), dtype=np.uint8)
-        for frame, cation, code in pieces:
-            np.add.at(counts, (frame, cation, place[np.searchsorted(codes, code)]), 1)
-        result.append(Ways(counts=counts, bridges=bridges))
-    return ways, result
-
-
-_STRETCHES = 500
-"""Into how many stretches a replica is cut for the error of bridging."""
-
-
-def list_ligand_species(scene: Scene) -> dict[str, int]:
-    """List the species that can bind a cation, with the number of their molecules."""
-    names = dict.fromkeys(site.species for site in scene.sites)
-    return {name: scene.find_species(name).n_molecules for name in names}
-
-
-def _name_new(scene: Scene, bindings: Bindings, names: dict[int, Way]) -> npt.NDArray[np.uint64]:
-    """Name the sets of atoms not seen before, and return the code of every binding."""
-    kinds = scene.molecule_species
-    codes, example = np.unique(bindings.code, return_index=True)
-    for code, k in zip(codes.tolist(), example.tolist(), strict=True):
-        if code not in names:
-            size = int(bindings.denticity[k])
-            atoms = bindings.atom[bindings.first[k] : bindings.first[k] + size]
-            ligand = scene.species[int(kinds[bindings.molecule[k]])].name
-            names[code] = Way(ligand=ligand, name=label_binding(scene, atoms), denticity=size)
-    return bindings.code
-
-
-def _add_bridges(scene: Scene, bindings: Bindings, ligand: str, stretch: Ints, sums: Ints) -> None:
-    """Add the molecules of a ligand that are bound, that bridge, and that do so by one atom."""
-    species = scene.find_species(ligand)
-    index = np.full(scene.n_molecules, -1, dtype=np.int64)
-    index[species.molecules] = np.arange(species.n_molecules)
-    mine = np.flatnonzero(index[bindings.molecule] >= 0)
-    key = bindings.frame[mine] * species.n_molecules + index[bindings.molecule[mine]]
-    where, first, cations = np.unique(key, return_index=True, return_counts=True)
-    molecule, when = where % species.n_molecules, stretch[mine][first]
-    np.add.at(sums[0], (when, molecule), 1)
-    np.add.at(sums[1], (when[cations > 1], molecule[cations > 1]), 1)
-    # Atoms that several cations touch are listed several times in the same frame.
-    size = bindings.denticity[mine]
-    rows = np.repeat(np.arange(len(mine)), size)
-    offset = np.arange(len(rows)) - np.repeat(np.cumsum(size) - size, size)
-    atom = bindings.atom[bindings.first[mine][rows] + offset]
-    used, times = np.unique(bindings.frame[mine][rows] * scene.n_atoms + atom, return_counts=True)
-    frame, atom = np.divmod(used[times > 1], scene.n_atoms)
-    shared = np.isin(where, frame * species.n_molecules + index[scene.molecule[atom]])
-    np.add.at(sums[2], (when[shared], molecule[shared]), 1)

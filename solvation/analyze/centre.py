@@ -1,4 +1,4 @@
-"""Paths of molecular centres of mass: unwrapped, without drift of the system."""
+"""Paths of molecular centres of mass: unwrapped, in a stated frame of reference."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 from scipy.sparse import csr_array
 
 from solvation.analyze.frames import Block
+from solvation.analyze.reference import ReferenceFrame, weigh_molecules
+from solvation.analyze.spool import Spool, release
 from solvation.analyze.topology import Scene
-from solvation.kernels.cell import box_volume, minimum_image, unwrap_centres
+from solvation.analyze.unwrapping import survey_steps, unwrap_in_place
+from solvation.kernels.cell import box_volume
 
-__all__ = ["Centres", "Path", "find_path"]
+__all__ = ["CentreTracks", "Centres", "Path", "find_path"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -45,9 +47,11 @@ class Path:
     times: Floats
     """ps, shape ``(n_frames,)``."""
     positions: Floats
-    """Å, shape ``(n_frames, n_molecules, 3)``, relative to the centre of mass of the system."""
+    """Å, shape ``(n_frames, n_molecules, 3)``, relative to the frame of reference."""
     volume: Floats
     """Å3, shape ``(n_frames,)``."""
+    cell: Floats
+    """Mean box vectors in Å, as rows, shape ``(3, 3)``."""
     timestep: float | None
     """ps between frames; None if they are not evenly spaced, or there is only one."""
     unwrapped: bool
@@ -62,20 +66,22 @@ class Centres:
 
     follow: bool = True
     """Whether to follow molecules; if not, only boxes and times are kept."""
+    frame: ReferenceFrame = "barycentric"
+    """What positions are relative to, see `solvation.analyze.reference`."""
     name: str = "centres"
     """Of the analyzer."""
 
     def start(self, scene: Scene) -> CentreTracks:
         """Return an empty accumulator."""
         if not self.follow:
-            return CentreTracks(average=csr_array((0, scene.n_atoms)), mass=np.empty(0))
+            return CentreTracks(average=csr_array((0, scene.n_atoms)), weight=np.empty(0))
         mass = np.bincount(scene.molecule, weights=scene.masses)
         atoms = np.arange(scene.n_atoms)
         average = csr_array(
             (scene.masses / mass[scene.molecule], (scene.molecule, atoms)),
             shape=(scene.n_molecules, scene.n_atoms),
         )
-        return CentreTracks(average=average, mass=np.asarray(mass, dtype=np.float64))
+        return CentreTracks(average=average, weight=weigh_molecules(scene, self.frame))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,8 +91,8 @@ class CentreTracks:
     average: Any
     """Sparse weights of the atoms in the centres, shape ``(n_molecules, n_atoms)``; None in what
     comes back from another process."""
-    mass: Floats
-    """u, of each molecule."""
+    weight: Floats
+    """Of each molecule in the origin of the frame."""
     tracks: tuple[Track, ...] = field(default=())
     """What was seen."""
 
@@ -100,17 +106,33 @@ class CentreTracks:
         self.tracks = (*self.tracks, track)
 
     def _average(self, block: Block) -> Floats:
-        if not len(self.mass):
-            return np.empty((block.n_frames, 0, 3))
-        return np.stack([self.average @ frame for frame in block.positions])
+        centres = np.empty((block.n_frames, len(self.weight), 3))
+        for frame, positions in zip(centres, block.positions, strict=True):
+            if len(frame):
+                frame[:] = self.average @ positions
+        return centres
+
+    def spill(self, spool: Spool) -> None:
+        """Move what was seen to disk, as one track."""
+        if len(self.weight) and self.tracks:
+            first = self.tracks[0]
+            whole = np.concatenate([t.centres for t in self.tracks])
+            self.tracks = (
+                replace(
+                    first,
+                    times=np.concatenate([t.times for t in self.tracks]),
+                    centres=spool.store("centres", whole),
+                    matrix=np.concatenate([t.matrix for t in self.tracks]),
+                ),
+            )
 
     def __getstate__(self) -> tuple[Any, ...]:
         # The scene is known where this goes.
-        return self.mass, self.tracks
+        return self.weight, self.tracks
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self.average = None
-        self.mass, self.tracks = state
+        self.weight, self.tracks = state
 
     def __add__(self, other: CentreTracks) -> CentreTracks:
         return replace(self, tracks=self.tracks + other.tracks)
@@ -121,14 +143,20 @@ class CentreTracks:
         for replica in sorted({t.replica for t in self.tracks}):
             own = sorted((t for t in self.tracks if t.replica == replica), key=lambda t: t.start)
             times = np.concatenate([t.times for t in own])
-            centres = np.concatenate([t.centres for t in own])
             matrix = np.concatenate([t.matrix for t in own])
-            paths.append(find_path(replica, times, centres, matrix, self.mass))
+            # One copy, filled piece by piece: with those on disk it is all the memory there is.
+            centres = np.empty((len(times), len(self.weight), 3))
+            first = 0
+            for track in own:
+                centres[first : first + len(track.centres)] = track.centres
+                first += len(track.centres)
+                release(track.centres)
+            paths.append(find_path(replica, times, centres, matrix, self.weight))
         return tuple(paths)
 
 
-def find_path(replica: int, times: Floats, centres: Floats, matrix: Floats, mass: Floats) -> Path:
-    """Unwrap centres that are wrapped, and remove the drift of the centre of mass of all.
+def find_path(replica: int, times: Floats, centres: Floats, matrix: Floats, weight: Floats) -> Path:
+    """Unwrap centres that are wrapped, and remove the motion of the frame of reference.
 
     Parameters
     ----------
@@ -137,55 +165,52 @@ def find_path(replica: int, times: Floats, centres: Floats, matrix: Floats, mass
     times
         ps, shape ``(n_frames,)``.
     centres
-        Å, shape ``(n_frames, n_molecules, 3)``.
+        Å, shape ``(n_frames, n_molecules, 3)``; overwritten.
     matrix
         Box vectors in Å, shape ``(n_frames, 3, 3)``.
-    mass
-        u, of each molecule.
+    weight
+        Of each molecule in the mean position that is the origin, such as its mass.
 
     Notes
     -----
-    Centres that spread over more than one cell (and a molecule's size) have not been wrapped and
-    are left alone. Otherwise each step is taken to the nearest image, which is right as long as
-    no molecule moves half a box between frames: from the median step the number of molecules
-    that did is estimated, and if 0.01 or more are expected, `Path.problem` says so.
+    Centres among which none jumps half a box between frames are left alone, and so are those that
+    spread over several cells and make long steps of every length: they were not wrapped, only
+    saved seldom. The others are unwrapped, which is right as long as no molecule moves half a box
+    between frames. If one comes near that, or more than 0.01 wrong images are to be expected,
+    `Path.problem` says so.
     """
-    if not centres.shape[1]:
-        return Path(replica=replica, times=times, positions=centres, volume=box_volume(matrix),
-                    timestep=None, unwrapped=False, problem=None)  # fmt: skip
-    fractions = np.matmul(centres, np.linalg.inv(matrix))
-    spread = float(np.ptp(fractions.reshape(-1, 3), axis=0).max(initial=0.0))
-    wrapped = spread <= 1.25
-    problem = None
-    path = centres
-    if wrapped and len(centres) > 1:
-        path = unwrap_centres(centres, matrix)
-        step = minimum_image(np.diff(centres, axis=0), matrix[1:])
-        share = np.abs(np.matmul(step, np.linalg.inv(matrix[1:])))
-        # Per molecule, because a few fast ions among many molecules would not move the median.
-        sigma = float(np.median(share, axis=(0, 2)).max() / 0.6745)
-        wrong = share.size * 2.0 * float(stats.norm.sf(0.5 / max(sigma, 1e-9)))
-        if wrong > 0.01:
+    timestep, problem = _find_timestep(times)
+    unwrapped = False
+    if centres.shape[1] and len(centres) > 1:
+        steps = survey_steps(centres, matrix)
+        unwrapped = steps.wrapped
+        if unwrapped and not steps.clear:
             problem = (
-                "frames are too far apart to unwrap this trajectory: molecules may move half a box "
-                "between them; save unwrapped coordinates"
+                "frames are too far apart to unwrap this trajectory: a molecule moves "
+                f"{steps.longest:.2f} of the box between two of them; save frames more often, or "
+                "unwrapped coordinates"
             )
-    drift = (path * mass[None, :, None]).sum(axis=1, keepdims=True) / mass.sum()
-    timestep = None
-    if len(times) > 1:
-        steps = np.diff(times)
-        mean = float((times[-1] - times[0]) / (len(times) - 1))
-        # Files keep times in single precision: a late 0.1 ps step comes out as 0.094 or 0.102.
-        slack = 0.02 * mean + 2.5e-7 * float(np.abs(times).max())
-        if mean > 0.0 and np.all(np.abs(steps - mean) <= slack):
-            timestep = mean
-        elif not np.isfinite(mean):
-            problem = problem or "the trajectory has no times; give --dt"
-        else:
-            problem = problem or "frames are not evenly spaced in time; give --dt if they are"
-    else:
-        problem = "a single frame has no dynamics"
+        elif unwrapped:
+            unwrap_in_place(centres, matrix)
+    if centres.shape[1]:
+        share = weight / weight.sum()
+        for frame in centres:
+            frame -= share @ frame
     return Path(
-        replica=replica, times=times, positions=path - drift, volume=box_volume(matrix),
-        timestep=timestep, unwrapped=wrapped, problem=problem,
+        replica=replica, times=times, positions=centres, volume=box_volume(matrix),
+        cell=matrix.mean(axis=0), timestep=timestep, unwrapped=unwrapped, problem=problem,
     )  # fmt: skip
+
+
+def _find_timestep(times: Floats) -> tuple[float | None, str | None]:
+    """Return the time between frames in ps, or why there is none."""
+    if len(times) < 2:
+        return None, "a single frame has no dynamics"
+    mean = float((times[-1] - times[0]) / (len(times) - 1))
+    # Files keep times in single precision: a late 0.1 ps step comes out as 0.094 or 0.102.
+    slack = 0.02 * mean + 2.5e-7 * float(np.abs(times).max())
+    if not np.isfinite(mean):
+        return None, "the trajectory has no times; give --dt"
+    if mean > 0.0 and np.all(np.abs(np.diff(times) - mean) <= slack):
+        return mean, None
+    return None, "frames are not evenly spaced in time; give --dt if they are"

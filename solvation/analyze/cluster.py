@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from solvation.analyze.contact import ContactTable, list_ions
+from solvation.analyze.pairing import Pairing, find_pairing
 from solvation.analyze.snapshot import Album, find_vectors
-from solvation.analyze.speciation import Pairing, find_pairing
 from solvation.analyze.topology import Scene
 from solvation.kernels.graph import label_components
+from solvation.kernels.order import number_rows
 from solvation.kernels.uncertainty import (
     member_error,
     ratio_error,
@@ -61,16 +62,19 @@ def find_percolation(scene: Scene, table: ContactTable, album: Album) -> Ints:
     edges = np.concatenate(
         [shot[:, None], cation[:, None], anion[:, None], shift.astype(np.int64)], axis=1
     )
-    edges = np.unique(edges, axis=0)
-    n_ions = ions.n_cations + ions.n_anions
-    result = np.zeros(len(album.frames), dtype=np.int64)
-    limits = np.searchsorted(edges[:, 0], np.arange(len(album.frames) + 1))
-    for k in range(len(album.frames)):
-        mine = edges[limits[k] : limits[k + 1], 1:]
-        nodes = np.unique(mine[:, :2])
-        parts = len(np.unique(label_components(n_ions, mine[:, 0], mine[:, 1])[nodes]))
-        if len(mine) > len(nodes) - parts:  # there is a ring
-            result[k] = _count_directions(mine)
+    edges, _ = number_rows(edges)
+    n_shots, n_ions = len(album.frames), ions.n_cations + ions.n_anions
+    # A forest has as many contacts as ions less trees; one more closes a ring.
+    label = label_components(
+        n_shots * n_ions, edges[:, 0] * n_ions + edges[:, 1], edges[:, 0] * n_ions + edges[:, 2]
+    )
+    _, first = np.unique(label, return_index=True)
+    trees = np.bincount(first // n_ions, minlength=n_shots)
+    rings = np.bincount(edges[:, 0], minlength=n_shots) - (n_ions - trees)
+    limits = np.searchsorted(edges[:, 0], np.arange(n_shots + 1))
+    result = np.zeros(n_shots, dtype=np.int64)
+    for k in np.flatnonzero(rings > 0).tolist():
+        result[k] = _count_directions(edges[limits[k] : limits[k + 1], 1:])
     return result
 
 

@@ -10,7 +10,6 @@ the unit or of its mirror image, read from either end, whichever comes first: ``
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +18,7 @@ import numpy.typing as npt
 from solvation.analyze.contact import ContactTable, list_ions
 from solvation.analyze.snapshot import Album, find_rows
 from solvation.analyze.topology import Scene
+from solvation.analyze.torsion import BINS, Turns, Units
 from solvation.kernels.uncertainty import ratio_error
 
 if TYPE_CHECKING:
@@ -27,10 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BINDINGS",
     "CONFORMATIONS",
-    "Units",
-    "find_units",
     "measure_conformations",
-    "measure_torsions",
     "name_conformation",
 ]
 
@@ -39,67 +36,6 @@ Ints = npt.NDArray[np.int64]
 
 BINDINGS = ("free", "hanging", "chelating")
 """How a unit is bound."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Units:
-    """The C–O–C–C–O–C units of one species."""
-
-    species: str
-    """E.g. ``"DME"``."""
-    atoms: Ints
-    """C, O, C, C, O, C of each unit, shape ``(n_units, 6)``."""
-
-
-def find_units(scene: Scene) -> tuple[Units, ...]:
-    """Find the units of all open-chain solvents; rings are left out."""
-    neighbours: list[list[int]] = [[] for _ in range(scene.n_atoms)]
-    solvents = [s for s in scene.list_role("solvent") if {"C", "O"} <= _elements(scene, s.atoms)]
-    if not solvents:
-        return ()
-    for i, j in scene.bonds.tolist():
-        neighbours[i].append(j)
-        neighbours[j].append(i)
-    element = scene.elements.tolist()
-    owner = scene.molecule[scene.bonds[:, 0]] if len(scene.bonds) else np.empty(0, np.int64)
-    n_bonds = np.bincount(owner, minlength=scene.n_molecules)
-    found = []
-    for species in solvents:
-        if int(n_bonds[species.molecules[0]]) != species.n_atoms - 1:
-            continue  # a ring
-        units = []
-        for atom in species.atoms.ravel().tolist():
-            if element[atom] != "C" or len(neighbours[atom]) != 4:
-                continue
-            for other in neighbours[atom]:
-                if other > atom and element[other] == "C" and len(neighbours[other]) == 4:
-                    units += _extend(neighbours, element, atom, other)
-        if units:
-            found.append(Units(species=species.name, atoms=np.array(units, dtype=np.int64)))
-    return tuple(found)
-
-
-def _elements(scene: Scene, atoms: Ints) -> set[str]:
-    return set(np.unique(scene.elements[atoms[0]]).tolist())
-
-
-def _extend(
-    neighbours: Sequence[Sequence[int]], element: Sequence[str], a: int, b: int
-) -> list[tuple[int, ...]]:
-    """List the units around one C–C bond."""
-
-    def arms(carbon: int, other: int) -> list[tuple[int, int]]:
-        return [
-            (end, oxygen)
-            for oxygen in neighbours[carbon]
-            if oxygen != other and element[oxygen] == "O"
-            for end in neighbours[oxygen]
-            if end != carbon and element[end] == "C"
-        ]
-
-    return [
-        (x, o, a, b, p, y) for x, o in arms(a, b) for y, p in arms(b, a)
-    ]  # fmt: skip
 
 
 def name_conformation(turns: Sequence[int]) -> str:
@@ -124,35 +60,12 @@ CONFORMATIONS = tuple(
 _NAME = np.array([CONFORMATIONS.index(name_conformation(c)) for c in _CODES], dtype=np.int64)
 
 
-def measure_torsions(points: Floats) -> Floats:
-    """Return torsion angles in degrees, -180 to 180.
-
-    Parameters
-    ----------
-    points
-        Four points in a row, shape ``(..., 4, 3)``.
-
-    Examples
-    --------
-    >>> points = np.array([[1.0, 0, 0], [0, 0, 0], [0, 0, 1], [0, 1, 1]])
-    >>> round(float(measure_torsions(points)), 9)
-    90.0
-    """
-    first, axis, last = (points[..., k + 1, :] - points[..., k, :] for k in range(3))
-    one, two = np.cross(first, axis), np.cross(axis, last)
-    length = np.linalg.norm(axis, axis=-1)
-    sine = length * np.einsum("...k,...k->...", first, two)
-    cosine = np.einsum("...k,...k->...", one, two)
-    # IUPAC sign: looking along the axis, clockwise from the front bond is positive.
-    angles: Floats = np.degrees(np.arctan2(sine, cosine))
-    return angles
-
-
 def measure_conformations(
     scene: Scene,
     tables: Sequence[ContactTable],
     albums: Sequence[Album],
     units: Sequence[Units],
+    turns: Sequence[Sequence[Turns]],
     *,
     events: Mapping[str, int] | None = None,
 ) -> xr.Dataset | None:
@@ -166,6 +79,8 @@ def measure_conformations(
         Contacts and snapshots, one of each per replica.
     units
         From `find_units`.
+    turns
+        From `Torsions`: of each replica, of each species.
     events
         Exchanges by cation and ligand; see `ratio_error`.
 
@@ -181,21 +96,12 @@ def measure_conformations(
     shape = (len(units), len(BINDINGS), len(CONFORMATIONS))
     fraction, error = np.full(shape, np.nan), np.full(shape, np.nan)
     share = np.zeros(shape[:2])
-    angles = np.zeros((len(units), 2, 36))
+    angles = np.zeros((len(units), 2, BINS))
     for i, unit in enumerate(units):
         states, bindings = [], []
-        for table, album in zip(tables, albums, strict=True):
-            # Snapshot by snapshot: the torsions of a thousand glymes fit the cache, not all.
-            codes = np.empty((len(album.frames), len(unit.atoms)), dtype=np.int64)
-            for k, frame in enumerate(album.positions):
-                points = frame[album.column[unit.atoms]]
-                turns = np.stack([measure_torsions(points[:, j : j + 4]) for j in range(3)])
-                bins = np.minimum(((turns + 180.0) / 10.0).astype(np.int64), 35)
-                angles[i, 0] += np.bincount(bins[[0, 2]].ravel(), minlength=36)
-                angles[i, 1] += np.bincount(bins[1], minlength=36)
-                turn = np.where(np.abs(turns) > 120.0, 0, np.where(turns > 0.0, 1, -1))
-                codes[k] = (turn + 1).T @ np.array([9, 3, 1])
-            states.append(_NAME[codes])
+        for table, album, found in zip(tables, albums, turns, strict=True):
+            angles[i] += found[i].angles
+            states.append(_NAME[found[i].codes])
             bindings.append(_find_binding(scene, table, album, unit))
         n_events = None
         if events is not None:

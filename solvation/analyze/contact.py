@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,13 @@ import numpy.typing as npt
 
 from solvation.analyze.frames import Block
 from solvation.analyze.ion import Ions, list_ions
-from solvation.analyze.search import Search, sort_unique
+from solvation.analyze.search import Search
 from solvation.analyze.spool import Spool, release
 from solvation.analyze.topology import Scene
-from solvation.kernels.survival import Runs, find_runs, join_runs
+from solvation.kernels.order import sort_unique
 
 __all__ = [
+    "STRETCH",
     "ContactRows",
     "ContactTable",
     "Contacts",
@@ -26,13 +28,12 @@ __all__ = [
     "keep_contacts",
     "list_ions",
     "list_ligands",
-    "list_runs",
 ]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_STRETCH = 500
+STRETCH = 500
 """Frames whose rows are held in memory at once."""
 
 
@@ -56,20 +57,26 @@ class ContactTable:
     """Rows ``(frame, cation, anion, solvent)``: a solvent molecule that binds the cation through
     a donor and touches the anion; the solvent is a molecule of the scene."""
 
-    def split(self, n_frames: int = _STRETCH) -> Iterator[ContactTable]:
+    def split(self, n_frames: int = STRETCH) -> Iterator[ContactTable]:
         """Go through the table in stretches of ``n_frames``, held in memory one at a time.
 
         In each the frames count from 0. Whatever is worked out per frame from the stretches, and
         concatenated, is the same as from the whole table.
         """
-        starts = range(0, max(self.n_frames, 1), n_frames)
-        edges = [*starts, self.n_frames]
-        for i, start in enumerate(starts):
-            stop = edges[i + 1]
-            yield replace(
-                self, n_frames=stop - start, times=self.times[start:stop],
-                contacts=_cut(self.contacts, start, stop), shared=_cut(self.shared, start, stop),
-            )  # fmt: skip
+        for start, stop in self.list_stretches(n_frames):
+            yield self.cut(start, stop)
+
+    def list_stretches(self, n_frames: int = STRETCH) -> list[tuple[int, int]]:
+        """List first frame and one past the last of every stretch."""
+        edges = [*range(0, max(self.n_frames, 1), n_frames), self.n_frames]
+        return list(pairwise(edges))
+
+    def cut(self, start: int, stop: int) -> ContactTable:
+        """Copy some frames into memory, which then count from 0."""
+        return replace(
+            self, n_frames=stop - start, times=self.times[start:stop],
+            contacts=_cut(self.contacts, start, stop), shared=_cut(self.shared, start, stop),
+        )  # fmt: skip
 
 
 def find_frame(rows: npt.NDArray[np.void], frame: int) -> int:
@@ -212,9 +219,11 @@ def keep_contacts(
         rows = rows[rows["distance"] < longest[ions.cation_species[rows["cation"]], rows["atom"]]]
         bound = sort_unique(_number(scene, ions, rows, scene.molecule[rows["atom"]]))
         both = piece.shared
-        both = both[np.isin(_number(scene, ions, both, both["solvent"]), bound)]
+        number = _number(scene, ions, both, both["solvent"])
+        place = np.minimum(np.searchsorted(bound, number), max(len(bound) - 1, 0))
+        both = both[bound[place] == number] if len(bound) else both[:0]
         for kept, kind, target in ((rows, "contacts", contacts), (both, "shared", shared)):
-            kept["frame"] += i * _STRETCH
+            kept["frame"] += i * STRETCH
             target.append(spool.store(kind, kept))
     return replace(
         table, contacts=spool.join("contacts", contacts), shared=spool.join("shared", shared)
@@ -225,30 +234,6 @@ def _number(scene: Scene, ions: Ions, rows: npt.NDArray[np.void], molecule: Any)
     """Write frame, cation and molecule as one integer."""
     owner = rows["frame"].astype(np.int64) * ions.n_cations + rows["cation"]
     return np.asarray(owner * scene.n_molecules + molecule, dtype=np.int64)
-
-
-def list_runs(scene: Scene, table: ContactTable, *, gap: int = 0) -> Runs:
-    """List how long each molecule stays bound to each cation, in bounded memory.
-
-    Parameters
-    ----------
-    scene, table
-        Contacts of one replica.
-    gap
-        Frames without contact that do not end a run.
-
-    Returns
-    -------
-    Runs of pairs, numbered ``cation * scene.n_molecules + molecule``.
-    """
-    pieces, first = [], 0
-    for piece in table.split():
-        rows, _ = list_ligands(scene, piece)
-        key = rows[:, 1] * scene.n_molecules + rows[:, 2]
-        found = find_runs(key, rows[:, 0], piece.n_frames, gap=gap)
-        pieces.append(replace(found, start=found.start + first, stop=found.stop + first))
-        first += piece.n_frames
-    return join_runs(pieces, table.n_frames, gap=gap)
 
 
 def list_ligands(scene: Scene, table: ContactTable) -> tuple[Ints, Ints]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from solvation.analyze.contact import ContactTable, Ions, list_ions
+from solvation.analyze.contact import ContactTable, list_ions
 from solvation.analyze.topology import Scene
 from solvation.kernels.uncertainty import member_error
 
@@ -22,30 +22,24 @@ Ints = npt.NDArray[np.int64]
 Counts = npt.NDArray[np.integer]
 
 
-def count_donors(table: ContactTable, ions: Ions, atoms: Ints | None = None) -> Counts:
-    """Count the contacts of each cation in each frame, shape ``(n_frames, n_cations)``.
+def count_donors(scene: Scene, table: ContactTable) -> Counts:
+    """Count the contacts of each cation in each frame by site.
 
-    Parameters
-    ----------
-    table
-        Contacts of one replica.
-    ions
-        From `list_ions`.
-    atoms
-        Count these donor atoms only.
+    Returns
+    -------
+    Shape ``(n_frames, n_cations, n_sites)``, sites in the order of the scene.
     """
+    n_cations, n_sites = list_ions(scene).n_cations, len(scene.sites)
+    site = np.zeros(scene.n_atoms, dtype=np.int64)
+    for i, donors in enumerate(scene.sites):
+        site[donors.atoms] = i
     parts = []
-    wanted = None if atoms is None else np.zeros(int(atoms.max(initial=-1)) + 1, dtype=np.bool_)
-    if wanted is not None:
-        wanted[atoms] = True
     for piece in table.split():
         rows = piece.contacts
-        if wanted is not None:
-            rows = rows[rows["atom"] < len(wanted)]
-            rows = rows[wanted[rows["atom"]]]
-        flat = rows["frame"].astype(np.int64) * ions.n_cations + rows["cation"]
-        counts = np.bincount(flat, minlength=piece.n_frames * ions.n_cations)
-        parts.append(counts.reshape(piece.n_frames, ions.n_cations).astype(np.int8))
+        owner = rows["frame"].astype(np.int64) * n_cations + rows["cation"]
+        flat = owner * n_sites + site[rows["atom"]]
+        counts = np.bincount(flat, minlength=piece.n_frames * n_cations * n_sites)
+        parts.append(counts.reshape(piece.n_frames, n_cations, n_sites).astype(np.int8))
     return np.concatenate(parts)
 
 
@@ -56,6 +50,7 @@ def measure_coordination(
     *,
     events: Mapping[str, int] | None = None,
     series: bool = False,
+    donors: Sequence[Counts] | None = None,
 ) -> xr.Dataset:
     """Average the number of donor atoms per cation, by site, by ligand and in total.
 
@@ -72,34 +67,40 @@ def measure_coordination(
         samples there are, see `member_error`.
     series
         Whether to keep the number of every cation in every frame, as ``number_series``.
+    donors
+        From `count_donors`, one per replica, if at hand.
     """
     import xarray as xr
 
     ions = list_ions(scene)
+    found = donors or [count_donors(scene, table) for table in tables]
     names = [s.name for s in scene.species]
+    sites = [s.name for s in scene.sites]
     cations = [s.name for s in scene.list_role("cation")]
     ligands = list(dict.fromkeys((c, scene.find_site(site).species) for c, site in pairs))
+
+    def count(cation: str, wanted: Sequence[str]) -> list[Counts]:
+        """Count the donors of some sites around the cations of a species."""
+        mine = ions.cation_species == names.index(cation)
+        columns = [sites.index(name) for name in wanted]
+        return [f[:, mine][..., columns].sum(axis=2, dtype=np.int16) for f in found]
+
     by_ligand, by_ligand_error = [], []
     for cation, ligand in ligands:
-        mine = ions.cation_species == names.index(cation)
-        atoms = np.concatenate([s.atoms for s in scene.sites if s.species == ligand])
-        counts = [count_donors(table, ions, atoms)[:, mine] for table in tables]
+        counts = count(cation, [s.name for s in scene.sites if s.species == ligand])
         by_ligand.append(_mean(counts))
         n_events = events[f"{cation}-{ligand}"] if events else None
         by_ligand_error.append(member_error(counts, n_events=n_events))
     number, error, spread = [], [], []
     for cation, site in pairs:
-        mine = ions.cation_species == names.index(cation)
-        atoms = scene.find_site(site).atoms
-        counts = [count_donors(table, ions, atoms)[:, mine] for table in tables]
+        counts = count(cation, [site])
         number.append(_mean(counts))
         ligand = f"{cation}-{scene.find_site(site).species}"
         error.append(member_error(counts, n_events=events[ligand] if events else None))
         spread.append(_distribution(counts))
     total, total_error, total_spread = [], [], []
     for cation in cations:
-        mine = ions.cation_species == names.index(cation)
-        counts = [count_donors(table, ions)[:, mine] for table in tables]
+        counts = count(cation, [site for of, site in pairs if of == cation])
         total.append(_mean(counts))
         fewest = min(
             (n for p, n in (events or {}).items() if p.startswith(f"{cation}-")), default=0
@@ -130,21 +131,25 @@ def measure_coordination(
         coords={"pair": ["-".join(p) for p in pairs], "cation": cations,
                 "ligand": ["-".join(p) for p in ligands], "count": np.arange(largest)},
     )  # fmt: skip
-    return _add_series(scene, dataset, tables, ions, pairs) if series else dataset
+    return _add_series(scene, dataset, tables, found, pairs) if series else dataset
 
 
 def _add_series(
     scene: Scene,
     dataset: xr.Dataset,
     tables: Sequence[ContactTable],
-    ions: Ions,
+    donors: Sequence[Counts],
     pairs: Sequence[tuple[str, str]],
 ) -> xr.Dataset:
     """Add the number of donors of every cation in every frame, replica after replica."""
-    counts = [
-        np.concatenate([count_donors(table, ions, scene.find_site(site).atoms) for table in tables])
-        for _, site in pairs
-    ]
+    ions = list_ions(scene)
+    names, sites = ([x.name for x in own] for own in (scene.species, scene.sites))
+    together = np.concatenate(donors)
+    counts = []
+    for cation, site in pairs:
+        mine = ions.cation_species == names.index(cation)
+        # What is another cation's is not this pair's.
+        counts.append(np.where(mine, together[..., sites.index(site)], 0))
     replica = np.repeat([t.replica for t in tables], [t.n_frames for t in tables])
     species = [scene.species[i].name for i in ions.cation_species]
     unit = {"units": "1"}

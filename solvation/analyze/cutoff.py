@@ -24,7 +24,7 @@ _ION_RADII = {
     "Ca": 1.00, "Sr": 1.18, "Ba": 1.35, "Zn": 0.74, "Al": 0.535,
 }  # fmt: skip
 """Ionic radii in Å, coordination number 6 (Shannon, Acta Cryst. A 1976, 32, 751)."""
-_VDW_RADII = {
+VDW_RADII = {
     "H": 1.10, "B": 1.92, "C": 1.70, "N": 1.55, "O": 1.52, "F": 1.47, "Si": 2.10, "P": 1.80,
     "S": 1.80, "Cl": 1.75, "Br": 1.83, "I": 1.98,
 }  # fmt: skip
@@ -57,7 +57,7 @@ def contact_limit(cation: str, donor: str) -> float:
     Ionic radius plus van der Waals radius plus 0.6 Å. Peaks further out are shadows: a donor next
     to one that is bound, or a counter-ion behind a shell of solvent.
     """
-    return _ION_RADII.get(cation, 1.0) + _VDW_RADII.get(donor, 1.7) + 0.6
+    return _ION_RADII.get(cation, 1.0) + VDW_RADII.get(donor, 1.7) + 0.6
 
 
 def find_cutoff(counts: PairCounts, *, limit: float = float("inf")) -> Cutoff:
@@ -209,4 +209,4 @@ def touch_distance(donor: str, atom: str) -> float:
 
     The sum of their van der Waals radii plus 0.5 Å, e.g. 3.12 Å for O and H.
     """
-    return _VDW_RADII.get(donor, 1.7) + _VDW_RADII.get(atom, 1.7) + 0.5
+    return VDW_RADII.get(donor, 1.7) + VDW_RADII.get(atom, 1.7) + 0.5

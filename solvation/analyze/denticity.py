@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from solvation.analyze.binding import Way, Ways, list_ligand_species
 from solvation.analyze.contact import list_ions
 from solvation.analyze.topology import Scene
+from solvation.analyze.way import Way, Ways, list_ligand_species
 from solvation.kernels.uncertainty import ratio_error
 
 if TYPE_CHECKING:

@@ -1,4 +1,10 @@
-"""Self-diffusion from mean squared displacements of centres of mass."""
+r"""Self-diffusion from mean squared displacements of centres of mass.
+
+.. math:: D = \frac{1}{6} \frac{d}{dt} \langle |r(t_0+t) - r(t_0)|^2 \rangle
+
+over all origins, all molecules of a species and all replicas. The diffusive regime is found and
+the line fitted as `solvation.kernels.slope` and `solvation.kernels.regime` say.
+"""
 
 from __future__ import annotations
 
@@ -8,31 +14,37 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 
 from solvation.analyze.centre import Path
 from solvation.analyze.topology import Scene
-from solvation.kernels.timecorr import mean_squared_displacement
-from solvation.kernels.uncertainty import (
-    block_error,
-    jackknife_error,
-    largest_error,
-    replica_error,
-)
+from solvation.kernels.regime import choose_window, scan_windows
+from solvation.kernels.slope import Curves, Slope, fit_slope
+from solvation.kernels.timecorr import average_displacement
+from solvation.kernels.uncertainty import block_error
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Slope", "common_lags", "fit_slope", "group_msd", "measure_diffusion", "thin_lags"]
+__all__ = [
+    "Displacements",
+    "collect_displacements",
+    "common_lags",
+    "measure_diffusion",
+    "thin_lags",
+]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+Labels = dict[str, str]
+
 A2_PER_PS = 1e-8
 """Å2/ps in m2/s."""
-_GROUPS = 20
-"""Groups of molecules per replica, from whose scatter errors come."""
-_LONGEST = 0.4
-"""Longest lag used, as a share of the run."""
+_GROUPS = 32
+"""Groups of molecules per replica, at most, from whose scatter errors come."""
+_BLOCKS = 4
+"""Stretches of time per replica whose scatter is looked at too."""
 _FEWEST_FRAMES = 20
 """Frames below which no displacement is worth fitting."""
 _LAGS = 400
@@ -40,131 +52,99 @@ _LAGS = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Slope:
-    """Long-time slope of a mean squared displacement."""
+class Displacements:
+    """Mean squared displacements of one species, by component and in independent parts."""
 
-    slope: float
-    """d MSD / d t in the window."""
-    stderr: float
-    """Standard error of the slope."""
-    exponent: float
-    """Slope of log MSD over log t in the window; 1 when diffusive."""
-    exponent_stderr: float
-    """Its standard error."""
-    low: float
-    """Shortest lag of the window."""
-    high: float
-    """Longest lag of the window."""
+    timestep: float
+    """ps between lags."""
+    groups: Floats
+    """Å2, of groups of molecules of all replicas, shape ``(n_groups, n_lags, 3)``."""
+    n_frames: Ints
+    """Frames of the replica of each group, shape ``(n_groups,)``."""
+    n_molecules: Floats
+    """Molecules in each group, shape ``(n_groups,)``."""
+    replica: Ints
+    """Replica of each group, shape ``(n_groups,)``."""
+    blocks: Floats
+    """Å2, of all molecules in stretches of time, shape ``(n_blocks, n_block_lags, 3)``."""
 
-    @property
-    def diffusive(self) -> bool:
-        """Whether the exponent is known to 0.25 and is 1 within two errors (or 0.02)."""
-        known = self.exponent_stderr < 0.25
-        return known and abs(self.exponent - 1.0) <= max(2.0 * self.exponent_stderr, 0.02)
+    def to_curves(self, axis: int | None = None) -> Curves:
+        """Return what a slope is fitted to: of one component, or the mean of all three."""
+
+        def pick(samples: Floats) -> Floats:
+            chosen: Floats = samples.mean(axis=2) if axis is None else samples[:, :, axis]
+            return chosen
+
+        copies = self.n_molecules * (3.0 if axis is None else 1.0)
+        groups, parts = pick(self.groups), []
+        replicas = np.unique(self.replica)
+        if len(replicas) > 1:
+            members = [self.replica == r for r in replicas]
+            means = [np.average(groups[m], axis=0, weights=self.n_molecules[m]) for m in members]
+            parts.append(
+                Curves(
+                    timestep=self.timestep, samples=np.array(means),
+                    n_frames=np.array([self.n_frames[m][0] for m in members]),
+                    copies=np.array([copies[m].sum() for m in members]),
+                )
+            )  # fmt: skip
+        if len(self.blocks) > 1:
+            per_block = float(copies[self.replica == replicas[0]].sum())
+            parts.append(
+                Curves(
+                    timestep=self.timestep, samples=pick(self.blocks),
+                    n_frames=self.blocks.shape[1], copies=per_block,
+                )
+            )  # fmt: skip
+        return Curves(
+            timestep=self.timestep, samples=groups, n_frames=self.n_frames, copies=copies,
+            parts=tuple(parts),
+        )  # fmt: skip
 
 
-def fit_slope(
-    lag: Floats,
-    samples: Floats,
-    *,
-    window: tuple[float, float],
-    weights: npt.ArrayLike | None = None,
-) -> Slope:
-    r"""Fit a line to the mean of samples of an MSD inside a window.
+def collect_displacements(
+    paths: Sequence[Path], molecules: Ints, *, timestep: float, n_lags: int
+) -> Displacements:
+    """Average squared displacements over all origins, within groups of molecules and in blocks.
 
     Parameters
     ----------
-    lag
-        Shape ``(n_lags,)``.
-    samples
-        Independent samples of the MSD, such as groups of molecules, shape ``(n_samples, n_lags)``.
-    window
-        Shortest and longest lag.
-    weights
-        Of the samples, shape ``(n_samples,)``, e.g. molecules in each group.
-
-    Notes
-    -----
-    Points are weighted by their inverse variance, :math:`1/t^2` for a Gaussian process sampled
-    over all origins up to a constant. Points of different lag are strongly correlated, so the
-    error is not that of the fit: the whole fit is repeated without each of the samples in turn
-    (jackknife).
+    paths
+        One per replica.
+    molecules
+        Of one species.
+    timestep
+        ps between frames.
+    n_lags
+        Lags that all replicas have.
     """
-    share = np.ones(len(samples)) if weights is None else np.asarray(weights, dtype=np.float64)
-    inside = np.flatnonzero((lag >= window[0] - 1e-9) & (lag <= window[1] + 1e-9) & (lag > 0.0))
-    nan = float("nan")
-    if len(inside) < 2 or not samples[:, inside].any():
-        return Slope(slope=nan, stderr=nan, exponent=nan, exponent_stderr=nan,
-                     low=window[0], high=window[1])  # fmt: skip
-    x, y = lag[inside], samples[:, inside]
-    mean = np.average(y, axis=0, weights=share)
-    slope, exponent = _fit_line(x, mean)
-    rest = [
-        np.average(np.delete(y, i, axis=0), axis=0, weights=np.delete(share, i))
-        for i in range(len(y) if len(y) > 1 else 0)
-    ]
-    fits = np.array([_fit_line(x, m) for m in rest]).reshape(-1, 2)
-    errors = jackknife_error(fits)
-    return Slope(
-        slope=slope, stderr=float(errors[0]), exponent=exponent, exponent_stderr=float(errors[1]),
-        low=float(x[0]), high=float(x[-1]),
+    groups, frames, sizes, replica, blocks = [], [], [], [], []
+    length = min(len(path.times) for path in paths) // _BLOCKS
+    for number, path in enumerate(paths):
+        n = min(_GROUPS, len(molecules))
+        whole = np.zeros((_BLOCKS, length, 3))
+        for members in (molecules[i::n] for i in range(n)):
+            own = path.positions[:, members]
+            groups.append(average_displacement(own)[:n_lags])
+            frames.append(len(path.times))
+            sizes.append(float(len(members)))
+            replica.append(number)
+            if length >= _FEWEST_FRAMES:
+                whole += len(members) / len(molecules) * np.array([
+                    average_displacement(own[k * length : (k + 1) * length])
+                    for k in range(_BLOCKS)
+                ])  # fmt: skip
+        if length >= _FEWEST_FRAMES:
+            blocks.append(whole)
+    return Displacements(
+        timestep=timestep, groups=np.array(groups), n_frames=np.array(frames),
+        n_molecules=np.array(sizes), replica=np.array(replica),
+        blocks=np.concatenate(blocks) if blocks else np.empty((0, 0, 3)),
     )  # fmt: skip
 
 
-def _fit_line(x: Floats, y: Floats) -> tuple[float, float]:
-    """Return the slope of y over x, and of log y over log x."""
-    # sqrt(weight) for polyfit is 1 / sigma, and sigma grows like t.
-    slope = float(np.polyfit(x, y, 1, w=1.0 / x)[0])
-    positive = np.maximum(y, 1e-300)
-    exponent = float(np.polyfit(np.log(x), np.log(positive), 1)[0])
-    return slope, exponent
-
-
-def group_msd(positions: Floats, groups: int = _GROUPS) -> tuple[Floats, Floats]:
-    """Average MSDs over all origins within groups of molecules.
-
-    Parameters
-    ----------
-    positions
-        Unwrapped, Å, shape ``(n_frames, n_molecules, 3)``.
-    groups
-        At most this many.
-
-    Returns
-    -------
-    samples
-        Å2, shape ``(n_groups, n_frames)``.
-    weights
-        Molecules in each group.
-    """
-    n = positions.shape[1]
-    members = [np.arange(i, n, min(groups, n)) for i in range(min(groups, n))]
-    samples = [mean_squared_displacement(positions[:, m]).mean(axis=1) for m in members]
-    return np.array(samples), np.array([len(m) for m in members], dtype=np.float64)
-
-
-def find_slope(lag: Floats, samples: Floats, weights: Floats, *, longest: float) -> Slope:
-    """Find the earliest window up to ``longest`` in which the MSD is diffusive, and fit there.
-
-    Windows start at 1/20, 1/10, 1/4 and 1/2 of ``longest``. If none is diffusive the one that
-    starts at 1/4 is returned; its exponent says what is wrong.
-    """
-    fallback = None
-    for share in (0.05, 0.1, 0.25, 0.5):
-        if longest * share < lag[1]:
-            continue
-        slope = fit_slope(lag, samples, window=(longest * share, longest), weights=weights)
-        if slope.diffusive:
-            return slope
-        if share == 0.25:
-            fallback = slope
-    return fallback or fit_slope(lag, samples, window=(longest / 4.0, longest), weights=weights)
-
-
 def measure_diffusion(scene: Scene, paths: Sequence[Path]) -> xr.Dataset | None:
-    r"""Measure self-diffusion coefficients of all species.
-
-    .. math:: D = \frac{1}{6} \frac{d}{dt} \langle |r(t) - r(0)|^2 \rangle
+    """Measure self-diffusion coefficients of all species, along each axis too.
 
     Parameters
     ----------
@@ -176,11 +156,6 @@ def measure_diffusion(scene: Scene, paths: Sequence[Path]) -> xr.Dataset | None:
     Returns
     -------
     None if there are too few frames, or displacements cannot be trusted.
-
-    Notes
-    -----
-    The error is the larger of two: the scatter between groups of molecules (a jackknife, which
-    takes molecules, not time origins, as independent) and, with replicas, between their values.
     """
     import xarray as xr
 
@@ -188,57 +163,118 @@ def measure_diffusion(scene: Scene, paths: Sequence[Path]) -> xr.Dataset | None:
     if lag is None:
         return None
     keep = thin_lags(len(lag))
-    species = scene.species
-    msd, msd_error, rows = [], [], []
-    for kind in species:
-        found = [group_msd(p.positions[:, kind.molecules]) for p in paths]
-        samples = np.concatenate([s[:, : len(lag)] for s, _ in found])
-        weights = np.concatenate([w for _, w in found])
-        longest = _LONGEST * lag[-1]
-        slope = find_slope(lag, samples, weights, longest=longest)
-        error = slope.stderr
-        if len(found) > 1:
-            each = [
-                fit_slope(lag, s[:, : len(lag)], window=(slope.low, slope.high), weights=w).slope
-                for s, w in found
-            ]
-            error = largest_error(error, replica_error(each, [w.sum() for _, w in found]))
-        spans = sum(float(p.times[-1] - p.times[0]) for p in paths)
-        rows.append(
-            (slope.slope / 6.0 * A2_PER_PS, error / 6.0 * A2_PER_PS, slope.exponent,
-             slope.exponent_stderr, slope.low, slope.high,
-             kind.n_molecules * spans / slope.high, float(slope.diffusive))
-        )  # fmt: skip
-        msd.append(np.average(samples, axis=0, weights=weights)[keep])
-        msd_error.append(block_error(samples)[keep])
-    columns = np.array(rows).T
-    text = "mean squared displacement of centres of mass"
-
-    def row(i: int, unit: str, name: str) -> tuple[str, Floats, dict[str, str]]:
-        return ("species", columns[i], {"units": unit, "long_name": name})
-
-    dims = ("species", "lag")
-    return xr.Dataset(
-        {
-            "msd": (dims, np.array(msd), {"units": "Å2", "long_name": text}),
-            "msd_stderr": (
-                dims, np.array(msd_error),
-                {"units": "Å2", "long_name": f"standard error of the {text}"},
+    found = [
+        _measure_species(
+            collect_displacements(
+                paths, species.molecules, timestep=float(lag[1]), n_lags=len(lag)
             ),
-            "diffusion": row(0, "m2/s", "self-diffusion coefficient"),
-            "diffusion_stderr": row(1, "m2/s", "standard error of the diffusion coefficient"),
-            "exponent": row(2, "1", "slope of log MSD over log t in the window"),
-            "exponent_stderr": row(3, "1", "standard error of the exponent"),
-            "window_low": row(4, "ps", "shortest lag fitted"),
-            "window_high": row(5, "ps", "longest lag fitted"),
-            "n_independent": row(6, "1", "independent displacements"),
-            "diffusive": row(7, "1", "whether the exponent is 1 within its error"),
-        },
+            keep,
+        )
+        for species in scene.species
+    ]
+    starts = np.array([slope.low for slope in found[0].scan])
+    cell = np.average([p.cell for p in paths], axis=0, weights=[len(p.times) for p in paths])
+    box = (("vector", "axis"), cell, {"units": "Å", "long_name": "mean box vectors"})
+    return xr.Dataset(
+        _tabulate(found) | {"cell": box},
         coords={
-            "species": [s.name for s in species],
+            "species": [s.name for s in scene.species],
             "lag": ("lag", lag[keep], {"units": "ps", "long_name": "lag time"}),
+            "axis": ["x", "y", "z"],
+            "start": ("start", starts, {"units": "ps", "long_name": "shortest lag of the window"}),
         },
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Measured:
+    """What is known of one species."""
+
+    slope: Slope
+    """In the window that was chosen."""
+    scan: Sequence[Slope]
+    """In all windows."""
+    along: Sequence[Slope]
+    """Of each component, in the window that was chosen."""
+    msd: Floats
+    """Å2, of three components together, at the lags that are kept."""
+    msd_stderr: Floats
+    """Its standard error, from the scatter between groups of molecules."""
+
+
+def _measure_species(moved: Displacements, keep: Ints) -> _Measured:
+    """Choose a window, and fit in it the mean and each component."""
+    curves = moved.to_curves()
+    scan = scan_windows(curves)
+    slope = choose_window(scan)
+    along = [
+        fit_slope(moved.to_curves(axis), window=(slope.low, slope.high), weights_of=slope)
+        for axis in range(3)
+    ]
+    return _Measured(
+        slope=slope, scan=scan, along=along, msd=3.0 * curves.mean[keep],
+        msd_stderr=3.0 * block_error(curves.samples)[keep],
     )  # fmt: skip
+
+
+def _compare_axes(along: Sequence[Slope]) -> float:
+    """Return the probability that chance alone sets the components so far apart."""
+    value, error = np.array([s.slope for s in along]), np.array([s.stderr for s in along])
+    if not (error > 0.0).all():
+        return float("nan")
+    weight = 1.0 / error**2
+    centre = (weight @ value) / weight.sum()
+    return float(stats.chi2.sf(weight @ (value - centre) ** 2, df=2))
+
+
+def _tabulate(found: Sequence[_Measured]) -> dict[str, tuple[tuple[str, ...], Floats, Labels]]:
+    """Turn what was measured into variables, species first."""
+    half = 0.5 * A2_PER_PS  # the slope of one component is 2 D
+    number, error = "self-diffusion coefficient", "standard error of the"
+    msd = "mean squared displacement of centres of mass"
+    one = [m.slope for m in found]
+    along, scan = [m.along for m in found], [m.scan for m in found]
+
+    def each(name: str, rows: Sequence[Sequence[Slope]], factor: float = 1.0) -> list[list[float]]:
+        return [[factor * getattr(s, name) for s in row] for row in rows]
+
+    table: list[tuple[str, str, str, str, Sequence[object]]] = [
+        ("msd", "lag", "Å2", msd, [m.msd for m in found]),
+        ("msd_stderr", "lag", "Å2", f"{error} {msd}", [m.msd_stderr for m in found]),
+        ("diffusion", "", "m2/s", number, [half * s.slope for s in one]),
+        ("diffusion_stderr", "", "m2/s", f"{error} {number}", [half * s.stderr for s in one]),
+        ("exponent", "", "1", "slope of log MSD over log t in the window",
+         [s.exponent for s in one]),
+        ("exponent_stderr", "", "1", f"{error} exponent", [s.exponent_stderr for s in one]),
+        ("window_low", "", "ps", "shortest lag fitted", [s.low for s in one]),
+        ("window_high", "", "ps", "longest lag fitted", [s.high for s in one]),
+        ("n_effective", "", "1", "independent displacements that would give this error",
+         [s.n_effective for s in one]),
+        ("inflation", "", "1", "factor by which scatter widened the error of the model",
+         [s.inflation for s in one]),
+        ("diffusive", "", "1", "whether the exponent is 1 and the slope steady, within errors",
+         [float(s.diffusive) for s in one]),
+        ("component", "axis", "m2/s", f"{number} along one axis", each("slope", along, half)),
+        ("component_stderr", "axis", "m2/s", f"{error} {number} along one axis",
+         each("stderr", along, half)),
+        ("isotropy", "", "1", "probability that the axes differ so much by chance",
+         [_compare_axes(a) for a in along]),
+        ("scan", "start", "m2/s", f"{number} from windows that start later",
+         each("slope", scan, half)),
+        ("scan_stderr", "start", "m2/s", f"{error} {number} from windows that start later",
+         each("stderr", scan, half)),
+        ("scan_exponent", "start", "1", "exponent in windows that start later",
+         each("exponent", scan)),
+        ("scan_exponent_stderr", "start", "1", f"{error} exponent in windows that start later",
+         each("exponent_stderr", scan)),
+    ]  # fmt: skip
+    return {
+        name: (
+            ("species", dim) if dim else ("species",),
+            np.array(values, dtype=np.float64), {"units": unit, "long_name": text},
+        )
+        for name, dim, unit, text, values in table
+    }  # fmt: skip
 
 
 def common_lags(paths: Sequence[Path]) -> Floats | None:

@@ -31,7 +31,7 @@ Progress = Callable[[int, int, str], None]
 A = TypeVar("A", bound="Accumulator")
 
 
-_TASKS_PER_WORKER = 6
+_TASKS_PER_WORKER = 16
 """Pieces that each worker gets, so that all are done at about the same time."""
 _TASK_FRAMES = 250
 """Most frames in a piece, which bounds what a worker holds and sends back."""
@@ -49,7 +49,7 @@ class Accumulator(Protocol):
         """Look at a block of frames."""
 
     def __add__(self: A, other: A) -> A:
-        """Return one that has seen what both saw."""
+        """Return a new one that has seen what both saw, and leave both as they are."""
 
     def result(self) -> Any:
         """Return what was seen, as a frozen noun or a dataset."""
@@ -146,6 +146,7 @@ def run_analyzers(
     if len(set(names)) != len(names):
         raise ValueError(f"analyzers must have different names, got {names}")
     parts: dict[str, list[Part[Any]]] = {name: [] for name in names}
+    empty = {a.name: a.start(scene) for a in wanted}
     total = sum(source.n_frames for source in scene.sources)
     longest = min(_TASK_FRAMES, -(-total // (_TASKS_PER_WORKER * workers.number)))
     tasks = _list_tasks(scene, blocks, longest if workers.executor else _TASK_FRAMES)
@@ -158,7 +159,7 @@ def run_analyzers(
                 accumulator.spill(spool)
             known = parts[analyzer.name]
             if task.first:
-                before, start = analyzer.start(scene), task.start
+                before, start = empty[analyzer.name], task.start
             else:
                 before, start = known[-1].accumulator, known[-1].start
                 del known[-1]
@@ -205,8 +206,9 @@ def _look_everywhere(
 ) -> Iterator[tuple[_Task, list[Any]]]:
     """Look at all pieces, here or in workers, and yield what was seen in order."""
     if workers.executor is None:
+        empty = [a.start(scene) for a in analyzers]
         for task in tasks:
-            yield task, _look(scene, analyzers, task)
+            yield task, _look(scene, empty, task)
         return
     packed = pickle.dumps((scene, tuple(analyzers)), protocol=pickle.HIGHEST_PROTOCOL)
     waiting: deque[tuple[_Task, Future[list[Any]]]] = deque()
@@ -225,9 +227,10 @@ def _look_everywhere(
             future.cancel()
 
 
-def _look(scene: Scene, analyzers: Sequence[Analyzer], task: _Task) -> list[Any]:
-    """Show a piece to all analyzers."""
-    accumulators = [a.start(scene) for a in analyzers]
+def _look(scene: Scene, empty: Sequence[Any], task: _Task) -> list[Any]:
+    """Show a piece to accumulators that have seen nothing yet, and leave these so."""
+    # The sum of two that have seen nothing has seen nothing.
+    accumulators = [one + one for one in empty]
     for block in scene.iterate(task.replica, task.start, task.stop):
         for accumulator in accumulators:
             accumulator.add(block)
@@ -236,12 +239,12 @@ def _look(scene: Scene, analyzers: Sequence[Analyzer], task: _Task) -> list[Any]
 
 def _look_packed(packed: bytes, task: _Task) -> list[Any]:
     """Do the same in a worker."""
-    scene, analyzers = _unpack(packed)
-    return _look(scene, analyzers, task)
+    scene, empty = _unpack(packed)
+    return _look(scene, empty, task)
 
 
 @lru_cache(maxsize=1)
-def _unpack(packed: bytes) -> tuple[Scene, tuple[Analyzer, ...]]:
-    """Unpack once what comes with every piece."""
+def _unpack(packed: bytes) -> tuple[Scene, list[Any]]:
+    """Unpack once what comes with every piece, and start the accumulators."""
     scene, analyzers = pickle.loads(packed)
-    return scene, analyzers
+    return scene, [a.start(scene) for a in analyzers]

@@ -31,7 +31,7 @@ import numpy as np
 import numpy.typing as npt
 
 from solvation.analyze.contact import ContactTable
-from solvation.analyze.residence import TOLERANCE, Stays, find_stays, list_pairs
+from solvation.analyze.stay import TOLERANCE, Stays, find_stays, list_pairs
 from solvation.analyze.topology import Scene
 from solvation.kernels.uncertainty import smoothed_binomial_error
 
@@ -150,7 +150,7 @@ def measure_exchange(
     tables
         Contacts, one table per replica.
     tolerance, window
-        ps; see `solvation.analyze.residence.TOLERANCE` and `WINDOW`.
+        ps; see `solvation.analyze.stay.TOLERANCE` and `WINDOW`.
     stays
         From `find_stays`, if at hand.
     """

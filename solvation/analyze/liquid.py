@@ -13,6 +13,7 @@ from solvation.analyze.density import measure_density
 from solvation.analyze.diffusion import measure_diffusion
 from solvation.analyze.dipole import BoxDipole, describe_permittivity, spread_charges
 from solvation.analyze.driver import run_analyzers
+from solvation.analyze.reference import ReferenceFrame, describe_frame
 from solvation.analyze.structure import take_structure
 from solvation.analyze.summary import summarize_tree
 from solvation.analyze.topology import Scene
@@ -32,6 +33,7 @@ def analyze_liquid(
     charge_scale: float = 1.0,
     partial_charges: Mapping[str, Sequence[float]] | None = None,
     blocks: int = 5,
+    frame: ReferenceFrame = "barycentric",
     progress: Callable[[int, int, str], None] | None = None,
 ) -> tuple[xr.DataTree, list[Quantity]]:
     """Measure what a liquid without ions has: density, diffusion, permittivity, in one reading.
@@ -45,14 +47,14 @@ def analyze_liquid(
     charges = spread_charges(scene, partial_charges or {})
     dipole = [] if charges is None else [BoxDipole(charges=tuple(charges.tolist()))]
     parts = run_analyzers(
-        scene, [Centres(), *dipole], blocks=blocks, progress=progress, label="paths"
+        scene, [Centres(frame=frame), *dipole], blocks=blocks, progress=progress, label="paths"
     )
     paths: tuple[Path, ...] = parts["centres"].total().result()
     nodes: dict[str, xr.Dataset] = {}
     diffusion = measure_diffusion(scene, paths)
     if diffusion is not None:
         nodes["diffusion"] = diffusion
-        nodes["diffusion"].attrs["frame"] = "centre of mass of the system"
+        nodes["diffusion"].attrs["frame"] = describe_frame(frame)
     if dipole and temperature is not None:
         series = parts["dipole"].total().result()
         permittivity = describe_permittivity(series, temperature=temperature)

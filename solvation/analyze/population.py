@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from solvation.analyze.cutoff import Cutoff
-from solvation.analyze.residence import Memory
+from solvation.analyze.memory import Memory
 from solvation.analyze.shape import OTHER
 from solvation.analyze.topology import Scene
 from solvation.results import Quantity, Status
@@ -44,7 +44,7 @@ def summarize_populations(
     cutoffs
         By cation and site.
     memory
-        By pair, from `solvation.analyze.residence.judge_memory`.
+        By pair, from `solvation.analyze.memory.judge_memory`.
     """
     rows = [
         *_summarize_coordination(scene, nodes["coordination"], cutoffs, memory),

@@ -15,7 +15,7 @@ from solvation.analyze.driver import Parts
 from solvation.analyze.frames import Block
 from solvation.analyze.topology import Scene
 from solvation.errors import TrajectoryError
-from solvation.kernels.cell import box_matrix, box_volume
+from solvation.kernels.cell import box_matrix, box_volume, perpendicular_widths
 from solvation.kernels.pairs import count_distances, largest_cutoff
 from solvation.kernels.uncertainty import block_error, jackknife_error
 
@@ -96,10 +96,11 @@ def check_width(block: Block, r_max: float) -> None:
     TrajectoryError
         If the box has shrunk below what the first frame promised.
     """
-    if largest_cutoff(block.matrix) < r_max:
+    small = np.flatnonzero(perpendicular_widths(block.matrix).min(axis=-1) < 2.0 * r_max)
+    if len(small):
         raise TrajectoryError(
-            f"the box of replica {block.replica} shrinks by more than 5 % by frame "
-            f"{block.start}; analyze the equilibrated part only"
+            f"the box of replica {block.replica} has shrunk by more than 5 % in frame "
+            f"{block.start + int(small[0])}; analyze the equilibrated part only"
         )
 
 

@@ -1,16 +1,16 @@
-"""Residence times of ligands in the first shell, and what a run may say about populations."""
+"""Residence times of ligands in the first shell, and how contacts survive."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from solvation.analyze.contact import ContactTable, list_ions, list_ligands
+from solvation.analyze.contact import ContactTable
+from solvation.analyze.stay import TOLERANCE, Stays, find_stays, list_pairs
 from solvation.analyze.topology import Scene
 from solvation.kernels.survival import (
     Runs,
@@ -19,8 +19,6 @@ from solvation.kernels.survival import (
     count_steps,
     count_survival,
     estimate_lifetime,
-    find_runs,
-    join_runs,
     kaplan_meier,
     lifetime_from_counts,
 )
@@ -29,110 +27,12 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = [
-    "FEWEST_EVENTS",
-    "TOLERANCE",
-    "Memory",
-    "Stays",
     "count_events",
-    "find_stays",
-    "judge_memory",
-    "list_pairs",
     "measure_residence",
 ]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-
-TOLERANCE = 2.0
-"""ps: a ligand that leaves and is back within this time has not exchanged (Impey, Madden,
-McDonald, J. Phys. Chem. 1983, 87, 5071). With frames further apart it bridges nothing."""
-FEWEST_EVENTS = 10
-"""Exchanges below which a population is the memory of how the box was packed."""
-FEWEST_LIFETIMES = 3.0
-"""Residence times that a run must last before its populations are its own."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
-    """Whether a run has forgotten its start as far as one ligand is concerned."""
-
-    pair: str
-    """E.g. ``"Mg-DME"``."""
-    forgotten: bool
-    """Whether populations that depend on this exchange are the run's own."""
-    n_events: int
-    """Contacts seen to break."""
-    note: str | None
-    """Why not, in one sentence."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stays:
-    """How long molecules stayed in first shells, in one replica; one row per stay."""
-
-    cation: Ints
-    """As in `Ions`, shape ``(n_stays,)``."""
-    molecule: Ints
-    """Of the scene, shape ``(n_stays,)``."""
-    runs: Runs
-    """First and last frame, and whether the end was seen."""
-    bare: Runs
-    """The same without tolerance: every absence, however short, ends a stay."""
-    bare_species: Ints
-    """Index of the pair of each of these, as `species`."""
-    species: Ints
-    """Index into `list_pairs` of each stay, shape ``(n_stays,)``."""
-    n_frames: int
-    """Frames observed."""
-    dt: float
-    """ps between frames; 0 for a single frame or frames without times."""
-
-
-def list_pairs(scene: Scene) -> list[tuple[str, str]]:
-    """List every cation species with every species that can bind one."""
-    ligands = dict.fromkeys(site.species for site in scene.sites)
-    return [(cation.name, name) for cation in scene.list_role("cation") for name in ligands]
-
-
-def find_stays(scene: Scene, table: ContactTable, *, tolerance: float = TOLERANCE) -> Stays:
-    """Find how long each molecule stayed at each cation.
-
-    Parameters
-    ----------
-    scene
-        Species.
-    table
-        Contacts of one replica.
-    tolerance
-        ps; an absence no longer than this does not end a stay.
-    """
-    dt = find_timestep(table)
-    gap = int(tolerance / dt + 1e-6) if dt > 0 else 0
-    pieces, first = [], 0
-    for piece in table.split():
-        ligands, _ = list_ligands(scene, piece)
-        key = ligands[:, 1] * scene.n_molecules + ligands[:, 2]
-        pieces.append(find_runs(key, ligands[:, 0] + first, first + piece.n_frames))
-        first += piece.n_frames
-    bare = join_runs(pieces, table.n_frames)
-    runs = join_runs([bare], table.n_frames, gap=gap) if gap else bare
-    pairs = list_pairs(scene)
-    names = [s.name for s in scene.species]
-    code = np.full((len(names), len(names)), -1, dtype=np.int64)
-    for i, (cation, ligand) in enumerate(pairs):
-        code[names.index(cation), names.index(ligand)] = i
-    kind = list_ions(scene).cation_species
-    species = scene.molecule_species
-
-    def classify(which: Runs) -> tuple[Ints, Ints, Ints]:
-        centre, molecule = np.divmod(which.pair, scene.n_molecules)
-        return centre, molecule, code[kind[centre], species[molecule]]
-
-    centre, molecule, found = classify(runs)
-    return Stays(
-        cation=centre, molecule=molecule, runs=runs, bare=bare, bare_species=classify(bare)[2],
-        species=found, n_frames=table.n_frames, dt=dt,
-    )  # fmt: skip
 
 
 def _select(runs: Runs, mask: npt.NDArray[np.bool_]) -> Runs:
@@ -299,48 +199,7 @@ def _find_crossing(time: Floats, survival: Floats) -> float:
     return float(time[k - 1] + (survival[k - 1] - level) / fall * (time[k] - time[k - 1]))
 
 
-def find_timestep(table: ContactTable) -> float:
-    """Return the time between frames in ps; 0 for a single frame or frames without times."""
-    span = float(table.times[-1] - table.times[0])
-    return span / (table.n_frames - 1) if table.n_frames > 1 and span > 0.0 else 0.0
-
-
 def count_events(residence: xr.Dataset) -> dict[str, int]:
     """Return how often each kind of contact was seen to break, by ``"<cation>-<ligand>"``."""
     pairs, events = residence["pair"].values, residence["n_events"].values
     return {str(pair): int(n) for pair, n in zip(pairs, events, strict=True)}
-
-
-def judge_memory(residence: xr.Dataset, *, longest: float) -> dict[str, Memory]:
-    """Say of each cation–ligand pair whether the run has forgotten its start.
-
-    Parameters
-    ----------
-    residence
-        From `measure_residence`.
-    longest
-        Length of the longest replica in ps.
-    """
-    verdicts = {}
-    span = f"{longest / 1000.0:.3g} ns"
-    for i, pair in enumerate(str(p) for p in residence["pair"].values):
-        events = int(residence["n_events"].values[i])
-        tau = float(residence["residence_time"].values[i])
-        exposure = float(residence["exposure"].values[i])
-        note = None
-        if not longest > 0.0:
-            note = f"without times no {pair} exchange can be seen"
-        elif exposure == 0.0:
-            note = f"no {pair} contact in {span}: this is the memory of the packing"
-        elif events == 0:
-            note = f"no {pair} exchange in {span}: this is the memory of the packing"
-        elif events < FEWEST_EVENTS:
-            word = "exchange" if events == 1 else "exchanges"
-            note = f"only {events} {pair} {word} in {span}, fewer than {FEWEST_EVENTS}"
-        elif longest / 1000.0 < FEWEST_LIFETIMES * tau:
-            note = (
-                f"{span} is shorter than {FEWEST_LIFETIMES:g} residence times of {pair} "
-                f"({tau:.3g} ns)"
-            )
-        verdicts[pair] = Memory(pair=pair, forgotten=note is None, n_events=events, note=note)
-    return verdicts

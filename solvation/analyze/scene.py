@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from solvation.analyze.bond import guess_bonds
+from solvation.analyze.collector import pause_collector
 from solvation.analyze.frames import FrameSource, join_sources
 from solvation.analyze.reader import UniverseFrames, open_topology, open_trajectory
 from solvation.analyze.recognition import Role, guess_elements
@@ -22,6 +23,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
+@pause_collector()
 def open_scene(
     topology: str | Path,
     trajectories: str | Path | Sequence[str | Path | Sequence[str | Path]],
@@ -196,11 +198,14 @@ def _read_elements(atoms: Any) -> npt.NDArray[np.str_]:
 
 def _read_bonds(universe: Any) -> Ints | None:
     """Return the bonds, or None if the topology does not have any."""
+    # As they were read: what the Universe makes of them takes longer than all the rest.
+    listed = getattr(getattr(universe, "_topology", None), "bonds", None)
     try:
-        bonds = np.asarray(universe.bonds.indices, dtype=np.int64)
+        found = universe.bonds.indices if listed is None else listed.values
     except (AttributeError, ValueError):
         return None
-    return bonds.reshape(-1, 2) if len(bonds) else None
+    bonds = np.asarray(found, dtype=np.int64).reshape(-1, 2)
+    return np.unique(np.sort(bonds, axis=1), axis=0) if len(bonds) else None
 
 
 def _select(universe: Any, text: str) -> list[int]:

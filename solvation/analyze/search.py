@@ -15,6 +15,7 @@ import numpy.typing as npt
 from solvation.analyze.cutoff import touch_distance
 from solvation.analyze.ion import Ions, list_ions
 from solvation.analyze.topology import Scene
+from solvation.kernels.order import sort_unique
 from solvation.kernels.pairs import Neighbours, find_neighbours
 from solvation.kernels.touch import find_touching
 
@@ -182,14 +183,6 @@ def _join(bound: Ints, cation: Ints, owner: Ints, anion: Ints, n_molecules: int)
     rows["solvent"] = np.repeat(solvent, count)
     rows["anion"] = anion[np.repeat(low, count) + offset]
     return rows
-
-
-def sort_unique(keys: Ints) -> Ints:
-    """Return distinct integers in order; for a few thousand faster than `numpy.unique`."""
-    keys = np.sort(keys)
-    keep = np.ones(len(keys), dtype=np.bool_)
-    np.not_equal(keys[1:], keys[:-1], out=keep[1:])
-    return keys[keep]
 
 
 def _sorted(rows: Rows) -> Rows:

@@ -17,10 +17,13 @@ from solvation.analyze.frames import Block
 from solvation.analyze.topology import Scene
 from solvation.kernels.cell import minimum_image
 
-__all__ = ["Album", "Snapshots", "find_rows", "find_vectors"]
+__all__ = ["Album", "Snapshots", "choose_frames", "find_rows", "find_vectors", "space_frames"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+
+MOST = 200
+"""Snapshots of a replica."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,25 +42,33 @@ class Album:
     """Box vectors as rows in Å, shape ``(n, 3, 3)``."""
 
 
+def space_frames(scene: Scene, most: int = MOST) -> tuple[int, ...]:
+    """Say every how many frames a snapshot is taken, by replica, so that there are ``most``."""
+    return tuple(-(-source.n_frames // most) for source in scene.sources)
+
+
+def choose_frames(block: Block, strides: tuple[int, ...]) -> Ints:
+    """Choose the frames of a block whose turn it is."""
+    stride = strides[block.replica]
+    return np.arange(-block.start % stride, block.n_frames, stride)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshots:
-    """Keep some frames of cations, donors and further atoms."""
+    """Keep some frames of cations and donors."""
 
-    atoms: tuple[int, ...] = ()
-    """Atoms to keep besides the cations and the donors."""
-    most: int = 200
+    most: int = MOST
     """Frames to keep of each replica, at most."""
     name: str = "snapshots"
     """Of the analyzer."""
 
     def start(self, scene: Scene) -> SnapshotFrames:
         """Return an empty accumulator."""
-        parts = [list_ions(scene).cation_atoms, np.array(self.atoms, dtype=np.int64)]
-        kept = np.unique(np.concatenate([*parts, *(site.atoms for site in scene.sites)]))
-        strides = [-(-source.n_frames // self.most) for source in scene.sources]
+        cations = list_ions(scene).cation_atoms
+        kept = np.unique(np.concatenate([cations, *(site.atoms for site in scene.sites)]))
         column = np.full(scene.n_atoms, -1, dtype=np.int64)
         column[kept] = np.arange(len(kept))
-        return SnapshotFrames(column=column, kept=kept, strides=tuple(strides))
+        return SnapshotFrames(column=column, kept=kept, strides=space_frames(scene, self.most))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -75,11 +86,9 @@ class SnapshotFrames:
 
     def add(self, block: Block) -> None:
         """Keep the frames of a block whose turn it is."""
-        stride = self.strides[block.replica]
-        first = -block.start % stride
-        if first >= block.n_frames:
+        chosen = choose_frames(block, self.strides)
+        if not len(chosen):
             return
-        chosen = np.arange(first, block.n_frames, stride)
         album = Album(
             replica=block.replica,
             frames=block.start + chosen,

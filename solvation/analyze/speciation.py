@@ -1,17 +1,7 @@
 """Speciation: free ions, solvent-separated and contact pairs, aggregates, charged species.
 
-Definitions are those of the central ion (Tian et al., Chem. Rev. 2021, 121, 1623):
-
-free
-    no counter-ion in the first shell and no solvent molecule shared with one;
-SSIP
-    no counter-ion in the first shell, at least one solvent molecule shared with one;
-CIP
-    exactly one counter-ion in the first shell;
-AGG
-    more than one.
-
-The graph of contacts between cations and anions then gives the charged species.
+The classes are those of the central ion, see `solvation.analyze.pairing`; the graph of contacts
+between cations and anions gives the charged species.
 """
 
 from __future__ import annotations
@@ -24,11 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from solvation.analyze.contact import ContactTable, Ions, list_ions, list_ligands
+from solvation.analyze.contact import ContactTable, Ions, list_ions
 from solvation.analyze.formula import name_cluster
+from solvation.analyze.pairing import CLASSES, Pairing, find_pairing, list_ionic
 from solvation.analyze.topology import Scene
 from solvation.errors import TrajectoryError
-from solvation.kernels.graph import count_members, label_components
 from solvation.kernels.uncertainty import (
     member_error,
     ratio_error,
@@ -38,121 +28,9 @@ from solvation.kernels.uncertainty import (
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["CLASSES", "Pairing", "find_pairing", "measure_speciation"]
+__all__ = ["measure_speciation"]
 
 Ints = npt.NDArray[np.int64]
-Shorts = npt.NDArray[np.integer]
-
-CLASSES = ("free", "ssip", "cip", "agg")
-"""Classes of an ion, by what is in its first shell."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pairing:
-    """Who is paired with whom in one replica."""
-
-    cation_counterions: Shorts
-    """Distinct anions bound to each cation, shape ``(n_frames, n_cations)``."""
-    anion_counterions: Shorts
-    """Distinct cations bound to each anion, shape ``(n_frames, n_anions)``."""
-    cation_class: Shorts
-    """Index into `CLASSES`, shape ``(n_frames, n_cations)``."""
-    anion_class: Shorts
-    """Index into `CLASSES`, shape ``(n_frames, n_anions)``."""
-    clusters: Ints
-    """Ions of each ionic species in each kind of cluster, shape ``(n_kinds, n_ionic)``."""
-    cluster_counts: Shorts
-    """Clusters of each kind in each frame, shape ``(n_frames, n_kinds)``."""
-    cation_cluster: Shorts
-    """Kind of the cluster each cation is in, shape ``(n_frames, n_cations)``."""
-    anion_cluster: Shorts
-    """Kind of the cluster each anion is in, shape ``(n_frames, n_anions)``."""
-
-
-def find_pairing(scene: Scene, table: ContactTable) -> Pairing:
-    """Classify every ion of one replica in every frame, and find the clusters they form."""
-    pieces = [_pair_up(scene, piece) for piece in table.split()]
-    every = np.concatenate([p.clusters for p in pieces])
-    clusters, which = np.unique(every, axis=0, return_inverse=True)
-    place = np.split(which.reshape(-1), np.cumsum([len(p.clusters) for p in pieces])[:-1])
-    counts = []
-    for p, at in zip(pieces, place, strict=True):
-        spread = np.zeros((len(p.cluster_counts), len(clusters)), dtype=np.int16)
-        spread[:, at] = p.cluster_counts
-        counts.append(spread)
-
-    def join(key: str) -> Shorts:
-        return np.concatenate([getattr(p, key) for p in pieces])
-
-    def rename(key: str) -> Shorts:
-        parts = [at[getattr(p, key)] for p, at in zip(pieces, place, strict=True)]
-        return np.concatenate(parts).astype(np.int32)
-
-    return Pairing(
-        cation_counterions=join("cation_counterions"), anion_counterions=join("anion_counterions"),
-        cation_class=join("cation_class"), anion_class=join("anion_class"),
-        clusters=clusters, cluster_counts=np.concatenate(counts),
-        cation_cluster=rename("cation_cluster"), anion_cluster=rename("anion_cluster"),
-    )  # fmt: skip
-
-
-def _pair_up(scene: Scene, table: ContactTable) -> Pairing:
-    """Do that for a table that fits in memory."""
-    ions = list_ions(scene)
-    n_frames, n_c, n_a = table.n_frames, ions.n_cations, ions.n_anions
-    ligands, _ = list_ligands(scene, table)
-    number = np.full(scene.n_molecules, -1)
-    number[ions.anion_molecules] = np.arange(n_a)
-    anion = number[ligands[:, 2]]
-    frame, cation, anion = ligands[anion >= 0, 0], ligands[anion >= 0, 1], anion[anion >= 0]
-    per_cation = np.bincount(frame * n_c + cation, minlength=n_frames * n_c)
-    per_anion = np.bincount(frame * n_a + anion, minlength=n_frames * n_a)
-    shared = table.shared
-    cation_near = np.zeros(n_frames * n_c, dtype=np.bool_)
-    anion_near = np.zeros(n_frames * n_a, dtype=np.bool_)
-    cation_near[shared["frame"].astype(np.int64) * n_c + shared["cation"]] = True
-    anion_near[shared["frame"].astype(np.int64) * n_a + shared["anion"]] = True
-    # One graph for all frames: frames have no edges between them.
-    n_ions = n_c + n_a
-    label = label_components(
-        n_frames * n_ions, frame * n_ions + cation, frame * n_ions + n_c + anion
-    )
-    ionic = _ionic(scene)
-    kind = np.tile(
-        np.concatenate(
-            [_rank(ions.cation_species, ionic), _rank(ions.anion_species, ionic)]
-        ),
-        n_frames,
-    )  # fmt: skip
-    members = count_members(label, kind, len(ionic))
-    clusters, which = np.unique(members, axis=0, return_inverse=True)
-    which = which.reshape(-1)
-    home = np.zeros(len(members), dtype=np.int64)
-    home[label] = np.repeat(np.arange(n_frames), n_ions)
-    counts = np.bincount(home * len(clusters) + which, minlength=n_frames * len(clusters))
-    return Pairing(
-        cation_counterions=per_cation.reshape(n_frames, n_c).astype(np.int16),
-        anion_counterions=per_anion.reshape(n_frames, n_a).astype(np.int16),
-        cation_class=_classify(per_cation, cation_near).reshape(n_frames, n_c).astype(np.int16),
-        anion_class=_classify(per_anion, anion_near).reshape(n_frames, n_a).astype(np.int16),
-        clusters=clusters,
-        cluster_counts=counts.reshape(n_frames, len(clusters)).astype(np.int16),
-        cation_cluster=which[label].reshape(n_frames, n_ions)[:, :n_c].astype(np.int32),
-        anion_cluster=which[label].reshape(n_frames, n_ions)[:, n_c:].astype(np.int32),
-    )
-
-
-def _ionic(scene: Scene) -> list[int]:
-    return [i for i, s in enumerate(scene.species) if s.role != "solvent"]
-
-
-def _rank(species: Ints, ionic: Sequence[int]) -> Ints:
-    return np.searchsorted(np.array(ionic, dtype=np.int64), species).astype(np.int64)
-
-
-def _classify(bound: Ints, near: npt.NDArray[np.bool_]) -> Ints:
-    result: Ints = np.where(bound > 1, 3, np.where(bound == 1, 2, np.where(near, 1, 0)))
-    return result
 
 
 def measure_speciation(
@@ -277,7 +155,7 @@ class _SpeciesTable:
 
 def _sum_species(scene: Scene, pairing: Sequence[Pairing], n_events: int | None) -> _SpeciesTable:
     """Gather the kinds of clusters of all replicas."""
-    ionic = [scene.species[i] for i in _ionic(scene)]
+    ionic = [scene.species[i] for i in list_ionic(scene)]
     kinds = sorted({tuple(int(n) for n in row) for p in pairing for row in p.clusters})
     n_frames = sum(len(p.cation_class) for p in pairing)
     n_ions = sum(s.n_molecules for s in ionic) * len(pairing)

@@ -15,16 +15,27 @@ from solvation.analyze.contact import Contacts, ContactTable, keep_contacts
 from solvation.analyze.cutoff import SMOOTHING, Cutoff, contact_limit, find_cutoffs
 from solvation.analyze.density import measure_density
 from solvation.analyze.diffusion import measure_diffusion
+from solvation.analyze.digest import digest_tables
 from solvation.analyze.driver import Parts, run_analyzers
 from solvation.analyze.liquid import analyze_liquid, label_tree
+from solvation.analyze.memory import judge_memory
+from solvation.analyze.partial import measure_partial_diffusion
 from solvation.analyze.rdf import R_MAX, WIDTH, PairCounts, collect_rdfs, count_bins, peak_error
-from solvation.analyze.residence import judge_memory
-from solvation.analyze.snapshot import Album
+from solvation.analyze.reference import ReferenceFrame, describe_frame
+from solvation.analyze.replica import compare_replicas
+from solvation.analyze.separation import (
+    Separations,
+    check_rule,
+    find_separations,
+    replace_shared,
+)
+from solvation.analyze.snapshot import Album, Snapshots
 from solvation.analyze.structure import take_structure
-from solvation.analyze.suite import compare_replicas, measure_suite, plan_snapshots
+from solvation.analyze.suite import measure_suite
 from solvation.analyze.summary import summarize_tree
 from solvation.analyze.surrounding import Surroundings, list_counts
 from solvation.analyze.topology import Scene
+from solvation.analyze.torsion import Torsions, find_units
 from solvation.errors import TrajectoryError
 from solvation.worker import HERE, Workers
 
@@ -51,7 +62,9 @@ def analyze_scene(
     blocks: int = 5,
     starts: Sequence[str] | None = None,
     series: bool = False,
+    ssip: str = "shared-solvent",
     transport: bool = True,
+    frame: ReferenceFrame = "barycentric",
     workers: Workers = HERE,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> tuple[xr.DataTree, list[Quantity]]:
@@ -84,9 +97,15 @@ def analyze_scene(
         not given, every replica is a start of its own.
     series
         Whether to keep coordination numbers of every cation in every frame.
+    ssip
+        What separates ions that do not touch into SSIP and free: ``"shared-solvent"``, a molecule
+        that touches both, or ``"second-minimum"``, a distance within the second minimum of the
+        cation–anion g(r), for which the trajectory is read again.
     transport
         Whether to follow the molecules, for diffusion and conductivity; without, memory hardly
         grows with the length of the trajectory.
+    frame
+        Against what motion is measured, see `solvation.analyze.reference`.
     workers
         Who looks at frames, see `solvation.worker`; the numbers do not depend on it.
     progress
@@ -102,15 +121,19 @@ def analyze_scene(
     Raises
     ------
     TrajectoryError
-        If a frame cannot be read, or the contact graph does not close.
+        If a frame cannot be read, the contact graph does not close, or g(r) has no second minimum
+        where one is asked for.
+    RecipeError
+        If ``ssip`` is neither.
     """
+    rule = check_rule(ssip)
     import xarray as xr
 
     known = temperature if temperature is not None else scene.temperature
     if not scene.list_role("cation"):
         return analyze_liquid(
             scene, temperature=known, charge_scale=charge_scale, partial_charges=partial_charges,
-            blocks=blocks, progress=progress,
+            blocks=blocks, frame=frame, progress=progress,
         )  # fmt: skip
     pairs = [(c.name, s.name) for c in scene.list_role("cation") for s in scene.sites]
     if not pairs:
@@ -119,11 +142,15 @@ def analyze_scene(
             f"nothing among {found} can bind a cation; name a solvent or anion with O, N, F or Cl"
         )
     reach = _guess_reach(scene, pairs, cutoffs)
-    snapshots, units = plan_snapshots(scene)
+    separations: dict[tuple[str, str], float] = {}
+    units = find_units(scene)
     first = run_analyzers(
-        scene, [Surroundings(reach=reach), snapshots, Centres(follow=transport)],
-        blocks=blocks, workers=workers, progress=progress,
-        label="surroundings and paths",
+        scene,
+        [
+            Surroundings(reach=reach), Snapshots(), Torsions(units=units),
+            Centres(follow=transport, frame=frame),
+        ],
+        blocks=blocks, workers=workers, progress=progress, label="surroundings and paths",
     )  # fmt: skip
     counts = list_counts(scene, first["surroundings"], pairs)
     shells = _find_cutoffs(scene, counts, pairs, cutoffs)
@@ -138,21 +165,37 @@ def analyze_scene(
     else:
         found = first["surroundings"].total().contacts.result()
         tables = tuple(keep_contacts(scene, table, radii) for table in found)
+    if rule == "second-minimum":
+        separations = find_separations(scene, _add_up(counts, pairs), shells)
+        near = run_analyzers(
+            scene, [Separations(radii=separations)], blocks=blocks, workers=workers,
+            progress=progress, label="separated pairs",
+        )["separations"].total().result()  # fmt: skip
+        tables = tuple(replace_shared(t, n) for t, n in zip(tables, near, strict=True))
     paths: tuple[Path, ...] = first["centres"].total().result()
     nodes: dict[str, xr.Dataset] = {"rdf": _describe_rdfs(counts, shells)}
     albums: tuple[Album, ...] = first["snapshots"].total().result()
-    nodes.update(measure_suite(scene, tables, albums, pairs, units=units, series=series))
+    turns = first["torsions"].total().result()
+    digests = digest_tables(scene, tables, workers=workers)
+    nodes.update(
+        measure_suite(
+            scene, digests, albums, pairs, units=units, turns=turns, series=series, workers=workers
+        )
+    )
     diffusion = measure_diffusion(scene, paths) if transport else None
     if diffusion is not None:
         nodes["diffusion"] = diffusion
-        conductivity = measure_conductivity(
-            scene, paths, diffusion, temperature=known or ROOM_TEMPERATURE
+        partial = measure_partial_diffusion(scene, paths, [d.pairing for d in digests], diffusion)
+        if partial is not None:
+            nodes["partial_diffusion"] = partial
+        nodes.update(
+            measure_conductivity(
+                scene, paths, diffusion, temperature=known or ROOM_TEMPERATURE, tables=tables
+            )
         )
-        if conductivity is not None:
-            nodes["conductivity"] = conductivity
     nodes["density"] = measure_density(scene, paths)
     nodes["structure"] = take_structure(scene)
-    _describe(nodes, radii)
+    _describe(nodes, radii, frame, separations)
     tree = xr.DataTree.from_dict({f"/{name}": node for name, node in nodes.items()})
     label_tree(tree, scene, paths, temperature=known, charge_scale=charge_scale)
     spans = [float(np.nan_to_num(p.times[-1] - p.times[0])) for p in paths]
@@ -161,10 +204,21 @@ def analyze_scene(
     if not transport:
         problem = "molecules were not followed"
     quantities = summarize_tree(scene, tree, shells, memory, problem=problem)
-    agreement = compare_replicas(scene, tables, albums, pairs, shells, units=units, starts=starts)
-    if agreement is not None:
-        tree["agreement"] = xr.DataTree(agreement)
-        quantities = widen_errors(quantities, agreement)
+    apart = compare_replicas(
+        scene,
+        digests,
+        albums,
+        pairs,
+        shells,
+        units=units,
+        turns=turns,
+        starts=starts,
+        workers=workers,
+    )
+    for name, node in apart.items():
+        tree[name] = xr.DataTree(node)
+    if "agreement" in apart:
+        quantities = widen_errors(quantities, apart["agreement"])
     return tree, quantities
 
 
@@ -204,8 +258,13 @@ def _find_cutoffs(
     cutoffs: Mapping[str, float] | None,
 ) -> dict[tuple[str, str], Cutoff]:
     """Find the cutoffs from the total of all parts."""
-    counts = {pair: parts["-".join(pair)].total() for pair in pairs}
-    return find_cutoffs(counts, _list_elements(scene, pairs), user=cutoffs)
+    return find_cutoffs(_add_up(parts, pairs), _list_elements(scene, pairs), user=cutoffs)
+
+
+def _add_up(
+    parts: Mapping[str, Parts[PairCounts]], pairs: list[tuple[str, str]]
+) -> dict[tuple[str, str], PairCounts]:
+    return {pair: parts["-".join(pair)].total() for pair in pairs}
 
 
 def _describe_rdfs(
@@ -240,18 +299,29 @@ def _describe_rdfs(
     return dataset
 
 
-def _describe(nodes: dict[str, xr.Dataset], cutoffs: Mapping[tuple[str, str], float]) -> None:
+def _describe(
+    nodes: dict[str, xr.Dataset],
+    cutoffs: Mapping[tuple[str, str], float],
+    frame: ReferenceFrame,
+    separations: Mapping[tuple[str, str], float],
+) -> None:
     """Say in each node how it was made."""
-    radii = {"-".join(k): round(v, 4) for k, v in cutoffs.items()}
+    radii, near = (
+        json.dumps({"-".join(k): round(v, 4) for k, v in found.items()})
+        for found in (cutoffs, separations)
+    )
     for name in (
         "coordination", "denticity", "geometry", "shapes", "speciation", "clusters", "shells",
         "residence", "exchange",
     ):  # fmt: skip
-        nodes[name].attrs["contact"] = f"donor atom within (Å): {json.dumps(radii)}"
-    nodes["speciation"].attrs["shared solvent"] = (
-        "a molecule bound to the cation, any atom of which is within the sum of the van der Waals "
-        "radii + 0.5 Å of a donor atom of the anion"
+        nodes[name].attrs["contact"] = f"donor atom within (Å): {radii}"
+    nodes["speciation"].attrs["ssip"] = (
+        f"no counter-ion touches, and one is within the second minimum of g(r) (Å): {near}"
+        if separations
+        else "no counter-ion touches, and one shares a solvent molecule: one bound to the cation, "
+        "any atom of which is within the sum of the van der Waals radii + 0.5 Å of a donor atom "
+        "of the anion"
     )
-    for name in ("diffusion", "conductivity"):
+    for name in ("diffusion", "partial_diffusion"):
         if name in nodes:
-            nodes[name].attrs["frame"] = "centre of mass of the system"
+            nodes[name].attrs["frame"] = describe_frame(frame)

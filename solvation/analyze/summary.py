@@ -7,16 +7,19 @@ happened is ``not_converged``, whatever its error bar says.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from solvation.analyze.conductivity import summarize_conductivity
 from solvation.analyze.cutoff import Cutoff
 from solvation.analyze.dipole import summarize_permittivity
 from solvation.analyze.exchange import MECHANISMS
+from solvation.analyze.memory import FEWEST_EVENTS, Memory
+from solvation.analyze.onsager import summarize_onsager
+from solvation.analyze.partial import summarize_partial_diffusion
 from solvation.analyze.population import judge_memories, summarize_populations
-from solvation.analyze.residence import FEWEST_EVENTS, Memory
 from solvation.analyze.topology import Scene
 from solvation.results import Quantity
 
@@ -29,6 +32,8 @@ _FEWEST_SAMPLES = 10.0
 """Independent samples below which a transport coefficient is not converged."""
 
 
+_UNEVEN = 0.001
+"""Probability below which the axes of a diffusion coefficient are said to differ."""
 _BIN = 0.025
 """Å: no cutoff is known better than a bin of g(r)."""
 
@@ -63,18 +68,34 @@ def summarize_tree(
         *_summarize_residence(nodes["residence"], memory),
         *_summarize_exchange(nodes["exchange"]),
     ]  # fmt: skip
+    moving = _summarize_transport(
+        scene,
+        nodes,
+        memory,
+        problem=problem,
+        assumed=not math.isfinite(float(tree.attrs["temperature"])),
+    )
     return [
         *_summarize_density(nodes["density"]),
         *ionic,
         *(summarize_permittivity(nodes["permittivity"]) if "permittivity" in nodes else ()),
-        *_summarize_transport(
-            scene,
-            nodes,
-            memory,
-            problem=problem,
-            assumed=not math.isfinite(float(tree.attrs["temperature"])),
-        ),
+        *moving,
+        *_summarize_partial(nodes, moving),
     ]
+
+
+def _summarize_partial(
+    nodes: Mapping[str, xr.Dataset], moving: Sequence[Quantity]
+) -> list[Quantity]:
+    """List the diffusion of ions by state; what is doubtful of the ion is of its states."""
+    if "partial_diffusion" not in nodes:
+        return []
+    doubts = {
+        q.name.removeprefix("diffusion."): q.note or q.status
+        for q in moving
+        if q.name.startswith("diffusion.") and q.status != "ok"
+    }
+    return summarize_partial_diffusion(nodes["partial_diffusion"], doubts)
 
 
 def _summarize_density(node: xr.Dataset) -> list[Quantity]:
@@ -207,48 +228,54 @@ def _summarize_transport(
     kinds = [s.name for s in scene.species]
     if "diffusion" not in nodes:
         names = [f"diffusion.{n}" for n in kinds]
-        sigma = ["conductivity.nernst_einstein", "conductivity.einstein"]
+        sigma = ["nernst_einstein", "cluster_nernst_einstein", "einstein"]
         sigma = sigma if any(s.charge for s in scene.species) else []
         return [
             *(_undefined(n, "m2/s", why) for n in names),
-            *(_undefined(n, "mS/cm", why) for n in sigma),
+            *(_undefined(f"conductivity.{n}", "mS/cm", why) for n in sigma),
         ]
     anions = {s.name for s in scene.list_role("anion")}
     _, _, exchange = judge_memories(m for p, m in memory.items() if p.partition("-")[2] in anions)
     node = nodes["diffusion"]
     rows, worst = [], []
     for i, name in enumerate(kinds):
-        one = {str(k): np.asarray(v.values[i]) for k, v in node.data_vars.items()}
+        own = {str(k): v for k, v in node.data_vars.items() if "species" in v.dims}
+        one = {k: np.asarray(v.values[i]) for k, v in own.items()}
         notes = _doubt(one)
         if scene.find_species(name).role != "solvent":
             notes += [exchange] if exchange else []
             worst += [f"{name}: {n}" for n in _doubt(one)]
         rows.append(
             _transport(f"diffusion.{name}", "m2/s", float(one["diffusion"]),
-                       float(one["diffusion_stderr"]), notes)
+                       float(one["diffusion_stderr"]), notes,
+                       always=_describe_samples(one, str(node.attrs.get("frame", ""))))
         )  # fmt: skip
-    if "conductivity" not in nodes:
-        return rows
-    node = nodes["conductivity"]
-    charges = "formal charges"
-    if assumed:
-        charges += f"; {node.attrs['temperature']:g} K assumed"
     worst += [exchange] if exchange else []
-    rows.append(
-        _transport(
-            "conductivity.nernst_einstein", "mS/cm", float(node["nernst_einstein"]),
-            float(node["nernst_einstein_stderr"]), worst, always=charges,
+    charges = "formal charges"
+    if "conductivity" in nodes:
+        if assumed:
+            charges += f"; {nodes['conductivity'].attrs['temperature']:g} K assumed"
+        rows += summarize_conductivity(
+            nodes["conductivity"], single=worst, exchange=[exchange] if exchange else [],
+            always=[charges],
+        )  # fmt: skip
+    if "onsager" in nodes:
+        rows += summarize_onsager(
+            scene, nodes["onsager"], doubts=[exchange] if exchange else [], always=[charges]
         )
-    )  # fmt: skip
-    doubts = _doubt({str(k): np.asarray(v.values) for k, v in node.data_vars.items()})
-    doubts += [exchange] if exchange else []
-    rows.append(
-        _transport(
-            "conductivity.einstein", "mS/cm", float(node["einstein"]),
-            float(node["einstein_stderr"]), doubts, always=charges,
-        )
-    )  # fmt: skip
     return rows
+
+
+def _describe_samples(
+    one: Mapping[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]], frame: str
+) -> str:
+    """Say how many samples there are, in which frame, and whether the axes differ."""
+    parts = [f"n_effective = {float(one['n_effective']):.3g}"]
+    parts += [f"frame: {frame}"] if frame else []
+    if float(one["isotropy"]) < _UNEVEN:
+        x, y, z = (float(d) for d in one["component"])
+        parts.append(f"along x, y, z {x:.3g}, {y:.3g}, {z:.3g}")
+    return "; ".join(parts)
 
 
 def _doubt(one: Mapping[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]) -> list[str]:
@@ -257,8 +284,8 @@ def _doubt(one: Mapping[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]])
     exponent, error = float(one["exponent"]), float(one["exponent_stderr"])
     if not float(one["diffusive"]):
         notes.append(f"not diffusive: MSD grows with power {exponent:.2f} ± {error:.2f}")
-    if float(one["n_independent"]) < _FEWEST_SAMPLES:
-        notes.append(f"{float(one['n_independent']):.1f} independent displacements, fewer than 10")
+    if float(one["n_effective"]) < _FEWEST_SAMPLES:
+        notes.append("fewer than 10 independent displacements")
     return notes
 
 

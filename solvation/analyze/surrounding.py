@@ -83,7 +83,7 @@ class Surrounded:
         inside = np.flatnonzero((pair >= 0) & (found.distance < r_max))
         place = bin_distances(found.distance[inside], r_max=r_max, bins=bins)
         flat = np.bincount(pair[inside] * bins + place, minlength=pairs * bins)
-        self.counts += flat.reshape(pairs, bins)
+        self.counts = self.counts + flat.reshape(pairs, bins)
         self.contacts.append(block, *self.search.select(block.positions, block.matrix, found))
         self.per_volume += sum_exactly(1.0 / box_volume(block.matrix))
         self.n_frames += block.n_frames

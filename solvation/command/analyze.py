@@ -12,6 +12,8 @@ from solvation.command.choice import (
     JsonOption,
     OutputOption,
     SchedulerOption,
+    SeriesOption,
+    SsipOption,
     Stage,
     StrictOption,
 )
@@ -19,7 +21,14 @@ from solvation.command.outcome import finish_run, guard_errors, write_command_li
 from solvation.command.stage import run_stages
 from solvation.display import open_display
 from solvation.errors import RecipeError
-from solvation.option import read_charge, read_number, read_positive, split_pairs, split_pieces
+from solvation.option import (
+    read_charge,
+    read_choice,
+    read_number,
+    read_positive,
+    split_pairs,
+    split_pieces,
+)
 
 __all__ = ["analyze_command"]
 
@@ -72,9 +81,24 @@ def analyze_command(
     temperature: Annotated[
         str | None, typer.Option(help='Temperature, e.g. "298.15 K".', metavar="T")
     ] = None,
+    frame: Annotated[
+        str | None,
+        typer.Option(
+            help="What motion is measured against: barycentric, solvent or volume.", metavar="FRAME"
+        ),
+    ] = None,
+    viscosity: Annotated[
+        str | None,
+        typer.Option(
+            help='Viscosity of the model, for diffusion without a box, e.g. "0.5 mPa s".',
+            metavar="ETA",
+        ),
+    ] = None,
     structure_only: Annotated[
         bool, typer.Option("--structure-only", help="No diffusion and no conductivity.")
     ] = False,
+    ssip: SsipOption = None,
+    series: SeriesOption = False,
     jobs: JobsOption = 1,
     scheduler: SchedulerOption = None,
     strict: StrictOption = False,
@@ -98,14 +122,19 @@ def analyze_command(
         if recipe is not None:
             if trajectory:
                 raise RecipeError("--trajectory goes with --topology, not with a run folder")
+            chosen = {"analysis.frame": frame, "analysis.viscosity": viscosity}
+            settings = [f"{key}={value}" for key, value in chosen.items() if value is not None]
+            settings += [f"analysis.ssip={ssip.value}"] if ssip else []
+            settings += ["analysis.series=true"] if series else []
             run_stages(
-                recipe, output, None, "auto", None, Stage.analyze, None, strict, as_json,
+                recipe, output, None, "auto", None, Stage.analyze, settings, strict, as_json,
                 since=Stage.analyze, jobs=jobs, scheduler=scheduler,
             )  # fmt: skip
             return
         if not trajectory:
             raise RecipeError("--topology needs --trajectory FILE")
         assert topology is not None
+        from solvation.analyze.reference import FRAMES
         from solvation.pipeline import analyze_trajectory
         from solvation.units import parse_quantity
 
@@ -116,6 +145,10 @@ def analyze_command(
                 [split_pieces(path) for path in trajectory],
                 target,
                 transport=not structure_only,
+                frame=read_choice("frame", frame or FRAMES[0], FRAMES),
+                viscosity=read_positive("viscosity", viscosity, "millipascal * second"),
+                series=series,
+                ssip=ssip.value if ssip else "shared-solvent",
                 jobs=jobs,
                 scheduler=scheduler,
                 cation=cation,

@@ -19,7 +19,10 @@ __all__ = [
     "RecipeArgument",
     "ReplicasOption",
     "SchedulerOption",
+    "SeriesOption",
     "SetOption",
+    "SsipOption",
+    "SsipRule",
     "Stage",
     "StrictOption",
 ]
@@ -86,6 +89,25 @@ AllowScriptsOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print machine-readable output.")]
+
+
+class SsipRule(StrEnum):
+    """What makes a solvent-separated pair."""
+
+    shared_solvent = "shared-solvent"
+    second_minimum = "second-minimum"
+
+
+SsipOption = Annotated[
+    SsipRule | None,
+    typer.Option(
+        help="Solvent-separated: a solvent molecule touches both ions (default), or their distance "
+        "is within the second minimum of g(r).",
+    ),
+]
+SeriesOption = Annotated[
+    bool, typer.Option("--series", help="Keep coordination numbers of every cation and frame.")
+]
 StrictOption = Annotated[
     bool, typer.Option("--strict", help="Exit with code 4 when a number is not converged.")
 ]

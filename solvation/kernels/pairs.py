@@ -158,12 +158,13 @@ def _search_all(
     n_frames, n_a, n_b = a.shape[1], a.shape[2], b.shape[2]
     rows = max(1, min(n_a, _CHUNK // n_b))
     frames = max(1, _CHUNK // (n_a * n_b)) if rows == n_a else 1
+    skewed = not is_orthorhombic(matrix)
     found = []
     for start in range(0, n_frames, frames):
         stop = min(start + frames, n_frames)
         for row in range(0, n_a, rows):
             squares = _square(a[:, start:stop, row : row + rows], b[:, start:stop],
-                              matrix[start:stop])  # fmt: skip
+                              matrix[start:stop], skewed=skewed)  # fmt: skip
             flat = np.flatnonzero(squares.reshape(-1) < np.float32(reach * reach))
             left, second = np.divmod(flat, n_b)
             frame, first = np.divmod(left, squares.shape[1])
@@ -173,7 +174,7 @@ def _search_all(
 
 
 def _square(
-    a: npt.NDArray[np.uint32], b: npt.NDArray[np.uint32], matrix: Floats
+    a: npt.NDArray[np.uint32], b: npt.NDArray[np.uint32], matrix: Floats, *, skewed: bool
 ) -> npt.NDArray[np.float32]:
     """Return squared nearest distances in Å2, shape ``(n_frames, n_a, n_b)``."""
     shape = (a.shape[1], a.shape[2], b.shape[2])
@@ -181,7 +182,6 @@ def _square(
     ints = np.empty(shape, dtype=np.uint32)
     total = np.empty(shape, dtype=np.float32)
     work = np.empty(shape, dtype=np.float32)
-    skewed = not is_orthorhombic(matrix)
     steps = []
     for axis in range(3):
         np.subtract(b[axis][:, None, :], a[axis][:, :, None], out=ints)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
+from solvation.kernels.order import sort_unique
 from solvation.kernels.uncertainty import poisson_interval
 
 __all__ = [
@@ -72,7 +73,8 @@ def find_runs(pair: npt.ArrayLike, frame: npt.ArrayLike, n_frames: int, *, gap: 
         A contact absent for at most this many frames and then back has not been broken. A run
         that ends within ``gap`` frames of the last one is censored: it may yet come back.
     """
-    key = np.unique(np.asarray(pair, dtype=np.int64) * n_frames + np.asarray(frame, dtype=np.int64))
+    pair, frame = np.asarray(pair, dtype=np.int64), np.asarray(frame, dtype=np.int64)
+    key = sort_unique(pair * n_frames + frame)
     pairs, frames = np.divmod(key, n_frames)
     if len(key) == 0:
         empty = np.empty(0, dtype=np.int64)

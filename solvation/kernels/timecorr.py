@@ -6,7 +6,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
-__all__ = ["autocovariance", "mean_squared_displacement", "statistical_inefficiency"]
+__all__ = [
+    "autocovariance",
+    "average_displacement",
+    "displacement_product",
+    "mean_squared_displacement",
+    "statistical_inefficiency",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -52,6 +58,88 @@ def mean_squared_displacement(path: npt.ArrayLike) -> Floats:
     msd: Floats = (total - dropped - 2.0 * correlation) / np.arange(n, 0, -1).reshape(shape)
     msd[0] = 0.0
     return np.maximum(msd, 0.0)
+
+
+def average_displacement(path: npt.ArrayLike) -> Floats:
+    """Average squared displacements over all time origins and over molecules, by component.
+
+    Parameters
+    ----------
+    path
+        Unwrapped positions, shape ``(n_frames, n_molecules, 3)``.
+
+    Returns
+    -------
+    Shape ``(n_frames, 3)``, lag 0 first.
+
+    Notes
+    -----
+    As `mean_squared_displacement`; power spectra are averaged before they are transformed back.
+
+    Examples
+    --------
+    >>> average_displacement([[[0.0], [0.0]], [[1.0], [3.0]]]).round(9).tolist()
+    [[0.0], [5.0]]
+    """
+    x = np.asarray(path, dtype=np.float64)
+    n, n_molecules = x.shape[:2]
+    size = fft.next_fast_len(2 * n, real=True)
+    power = np.zeros((size // 2 + 1, x.shape[2]))
+    squares = np.zeros((n, x.shape[2]))
+    for i in range(n_molecules):
+        # One at a time: what is transformed stays in the cache of a core.
+        one = x[:, i] - x[:, i].mean(axis=0)
+        transform = fft.rfft(one, size, axis=0)
+        power += transform.real**2 + transform.imag**2
+        squares += one * one
+    correlation = fft.irfft(power, size, axis=0)[:n]
+    dropped = np.zeros_like(squares)
+    np.cumsum(squares[:-1] + squares[:0:-1], axis=0, out=dropped[1:])
+    origins = np.arange(n, 0, -1)[:, None]
+    msd: Floats = (2.0 * (squares.sum(axis=0) - correlation) - dropped) / origins / n_molecules
+    msd[0] = 0.0
+    return np.maximum(msd, 0.0)
+
+
+def displacement_product(first: npt.ArrayLike, second: npt.ArrayLike) -> Floats:
+    r"""Average products of two displacements over all time origins; either sign.
+
+    .. math:: M(k) = \frac{1}{n-k} \sum_{t=0}^{n-k-1} [x(t+k) - x(t)]\,[y(t+k) - y(t)]
+
+    Parameters
+    ----------
+    first, second
+        Unwrapped positions, or sums of them, of equal shape ``(n_frames, ...)``; nothing is summed.
+
+    Returns
+    -------
+    Shape ``(n_frames, ...)``, in the product of the units, lag 0 first.
+
+    Notes
+    -----
+    With the FFT, as `mean_squared_displacement`.
+
+    Examples
+    --------
+    >>> displacement_product([0.0, 1.0, 2.0], [0.0, -1.0, -2.0]).round(9).tolist()
+    [0.0, -1.0, -4.0]
+    """
+    x, y = (np.asarray(a, dtype=np.float64) for a in (first, second))
+    n = len(x)
+    x, y = x - x.mean(axis=0), y - y.mean(axis=0)
+    size = fft.next_fast_len(2 * n, real=True)
+    one, two = fft.rfft(x, size, axis=0), fft.rfft(y, size, axis=0)
+    # The real part of the cross spectrum: x(t) y(t+k) + x(t+k) y(t), halved.
+    power = one.real * two.real + one.imag * two.imag
+    correlation = fft.irfft(power, size, axis=0)[:n]
+    product = x * y
+    total = 2.0 * product.sum(axis=0)
+    dropped = np.zeros_like(product)
+    np.cumsum(product[:-1] + product[:0:-1], axis=0, out=dropped[1:])
+    origins = np.arange(n, 0, -1).reshape(n, *([1] * (product.ndim - 1)))
+    mean: Floats = (total - dropped - 2.0 * correlation) / origins
+    mean[0] = 0.0
+    return mean
 
 
 def autocovariance(series: npt.ArrayLike) -> Floats:

@@ -30,6 +30,7 @@ __all__ = [
     "draw_msd",
     "draw_rdf",
     "draw_residence",
+    "draw_scan",
     "draw_series",
     "write_powers",
 ]
@@ -214,11 +215,40 @@ def draw_msd(diffusion: xr.Dataset) -> str:
 
 
 @styled
+def draw_scan(diffusion: xr.Dataset) -> str:
+    """Draw D against where its window starts, relative to the value chosen, which is marked."""
+    axes = start_panel()
+    start = np.asarray(diffusion["start"], dtype=float)
+    for k, name in enumerate(diffusion["species"].to_numpy().astype(str)):
+        one = diffusion.sel(species=name)
+        chosen = float(one["diffusion"])
+        if not chosen > 0:
+            continue
+        y, error = (np.asarray(one[v], dtype=float) / chosen for v in ("scan", "scan_stderr"))
+        color = PALETTE[k % 6]
+        axes.fill_between(start, y - error, y + error, color=color, alpha=0.2, lw=0)
+        axes.plot(start, y, color=color, label=name)
+        axes.plot([float(one["window_low"])], [1.0], "o", color=color, ms=5)
+    axes.axhline(1.0, color=MUTED, lw=0.9, ls=(0, (4, 3)))
+    axes.set_xscale("log")
+    axes.set_ylim(0, 2)
+    axes.set_xlabel("window starts at (ps)")
+    axes.set_ylabel("D / D chosen")
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="lower left")
+    write_powers(axes, "x")
+    return write_panel(axes, "scan", "Diffusion coefficient against the start of the window")
+
+
+@styled
 def draw_charge(conductivity: xr.Dataset) -> str:
-    """Draw the mean-squared displacement of charge, log-log, with a slope-1 guide."""
+    """Draw the mean-squared displacement of charge, log-log, with a guide and the fit window."""
     axes = start_panel()
     curve = (conductivity["collective"], conductivity["collective_stderr"])
     _draw_curves(axes, np.asarray(conductivity["lag"], dtype=float), {"all ions": curve})
+    low, high = (float(conductivity[k]) for k in ("window_low", "window_high"))
+    if np.isfinite(low) and np.isfinite(high):
+        axes.axvspan(low, high, color=MUTED, alpha=0.12, lw=0)
     axes.set_ylabel(_name_axis("charge MSD", conductivity["collective"]))
     return write_panel(axes, "charge", "Mean-squared displacement of charge")
 

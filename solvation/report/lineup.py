@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from solvation.report import chart, table
+from solvation.report import chart, table, transport
 from solvation.report.answer import find_cations
 from solvation.report.compare import Comparison, find_quantity
 from solvation.report.text import label_quantity, write_counts, write_quantity
@@ -23,6 +23,8 @@ from solvation.results import Quantity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from solvation.temperature import TemperatureFit
 
 __all__ = ["Entry", "align_quantities", "describe_trend", "render_lineup", "write_experiment_csv",
            "write_quantity_csv"]  # fmt: skip
@@ -57,6 +59,10 @@ class Entry:
     """Of ``summary.json``."""
     compared: Sequence[Comparison] = ()
     """Against what others measured."""
+    temperature: float | None = None
+    """K, if known."""
+    system: str = ""
+    """The same for runs that differ in nothing but their conditions."""
 
 
 def align_quantities(entries: Sequence[Entry]) -> dict[str, list[Quantity | None]]:
@@ -147,7 +153,13 @@ def write_experiment_csv(entries: Sequence[Entry]) -> str:
     return _write_csv(rows)
 
 
-def render_lineup(entries: Sequence[Entry], *, title: str, made: str) -> str:
+def render_lineup(
+    entries: Sequence[Entry],
+    *,
+    title: str,
+    made: str,
+    temperatures: Sequence[TemperatureFit] = (),
+) -> str:
     """Render the page as HTML text.
 
     Parameters
@@ -158,6 +170,8 @@ def render_lineup(entries: Sequence[Entry], *, title: str, made: str) -> str:
         Heading of the page.
     made
         How it was made: command and version.
+    temperatures
+        Of a temperature series, from `fit_temperatures`.
     """
     import jinja2
 
@@ -191,6 +205,13 @@ def render_lineup(entries: Sequence[Entry], *, title: str, made: str) -> str:
         tables={heading: _list_rows(aligned, families) for heading, families in SECTIONS.items()},
         compared=compared,
         notes=notes,
+        temperatures=[
+            {"label": label_quantity(fit.name), "words": fit.words} for fit in temperatures
+        ],
+        ladders=[
+            transport.draw_activation(family, fits)
+            for family, fits in transport.gather_families(temperatures).items()
+        ],
     )
 
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from solvation.errors import WorkspaceError
-from solvation.report import figures, overview, structure, table, view
+from solvation.report import figures, overview, structure, table, transport, view
 from solvation.report.answer import find_cations, write_answer, write_convergence
 from solvation.report.compare import compare
+from solvation.report.spectrum import draw_recorded
 from solvation.report.text import write_counts
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ SECTIONS = {
     "agreement": "Do the starts agree?",
     "diffusion": "Diffusion",
     "conductivity": "Conductivity",
+    "viscosity": "Viscosity",
+    "permittivity": "Permittivity",
     "comparison": "This work vs experiment",
     "not-converged": "Not converged",
     "reproduce": "How to reproduce",
@@ -183,8 +186,10 @@ def render_report(
         conductivity=[
             table.make_row(q, notes["conductivity"])
             for q in quantities
-            if q.name.startswith(("conductivity.", "transference.", "onsager.", "viscosity"))
+            if q.name.startswith(("conductivity.", "transference.", "onsager.", "walden"))
         ],
+        viscosity=_pick(quantities, ("viscosity",), notes["viscosity"]),
+        permittivity=_pick(quantities, ("permittivity",), notes["permittivity"]),
         compared=rows,
         sources=sources,
         unsettled=table.list_unsettled(quantities),
@@ -262,8 +267,14 @@ def _draw_plots(tree: xr.DataTree, cations: Sequence[str]) -> dict[str, list[str
         plots["residence"].append(figures.draw_residence(nodes["residence"]))
     if "diffusion" in nodes:
         plots["diffusion"].append(figures.draw_msd(nodes["diffusion"]))
+        if "scan" in nodes["diffusion"]:  # not in results of older versions
+            plots["diffusion"].append(figures.draw_scan(nodes["diffusion"]))
     if "conductivity" in nodes and "collective" in nodes["conductivity"]:
         plots["conductivity"].append(figures.draw_charge(nodes["conductivity"]))
+    if "onsager" in nodes:
+        plots["conductivity"].append(transport.draw_decomposition(nodes["onsager"]))
+    for section, panels in draw_recorded(nodes).items():
+        plots[section] += panels
     return plots
 
 

@@ -199,6 +199,18 @@ def _label_conformation(rest: str) -> str:
     return f"{species} units {binding}, {name}"
 
 
+FRAME_WORDS = {
+    "barycentric": "barycentric frame",
+    "solvent": "solvent frame",
+    "apparent": "apparent (Nernst–Einstein)",
+}
+
+
+def _label_frame(rest: str) -> str:
+    carrier, _, frame = rest.partition(".")
+    return f"{carrier}, {FRAME_WORDS.get(frame, frame)}" if frame else carrier
+
+
 STRUCTURE_LABELS: dict[str, Callable[[str], str]] = {
     "denticity": _label_denticity,
     "exchange": _label_exchange,
@@ -239,6 +251,11 @@ def label_quantity(name: str) -> str:
         return f"{ion.capitalize()}s, {CLASS_WORDS.get(kind, kind)}"
     if head == "diffusion" and rest.endswith(".corrected"):
         return f"Diffusion of {rest.removesuffix('.corrected')}, size-corrected"
+    if head == "diffusion" and rest.rpartition(".")[2] in CLASS_WORDS:
+        ion, _, kind = rest.rpartition(".")
+        return f"Diffusion of {ion}, {CLASS_WORDS[kind]}"
+    if head == "conductivity" and rest.endswith(".corrected"):
+        return f"{label_quantity(name.removesuffix('.corrected'))}, size-corrected"
     if head == "conductivity":
         return CONDUCTIVITY_WORDS.get(rest, f"Conductivity, {rest.replace('_', ' ')}")
     known = {
@@ -249,7 +266,7 @@ def label_quantity(name: str) -> str:
         + (", Kaplan–Meier" if rest.endswith(".kaplan_meier") else ""),
         "diffusion": f"Diffusion of {rest}",
         "onsager": f"Onsager coefficient {rest}",
-        "transference": f"Transference number, {rest}",
+        "transference": f"Transference number, {_label_frame(rest)}",
     }
     return known[head] if rest and head in known else name.replace("_", " ").capitalize()
 

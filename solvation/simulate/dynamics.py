@@ -26,6 +26,7 @@ from solvation.simulate.engine import (
 )
 from solvation.simulate.files import ReplicaFiles, cut_file
 from solvation.simulate.loop import StageRun, Tick
+from solvation.simulate.shear import ACCELERATIONS, Drive, run_shear
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,7 +130,7 @@ def run_replica(
         )
         if previous is not None:
             _hand_over(previous, context)
-            if stage.name == "production":
+            if stage.name == "production" and "density" in names:
                 _set_mean_volume(context, files.log)
         elif snapshot is not None:
             restore(context, snapshot)
@@ -142,14 +143,21 @@ def run_replica(
         run = StageRun(context, topology, files, plan, stage, replica, progress)
         at = run.advance(at)
     assert context is not None
+    if plan.shear_time:
+        run_shear(
+            prepared, folder, plan,
+            tuple(Drive(acceleration=a, time=plan.shear_time) for a in ACCELERATIONS),
+            temperature=plan.stages[-1].temperature[1], seed=replica.seed + len(names),
+            platform=platform,
+        )  # fmt: skip
     log = read_log(files.log)
-    density = log.select("density")
+    settled = "density" not in names or judge_stationarity(log.select("density").density).stationary
     production = log.select("production")
     return Outcome(
         replica=replica.name,
         platform=at.platform,
         speed=float(1.0 / np.mean(1.0 / np.maximum(production.speed, 1e-3))),
-        density_stationary=judge_stationarity(density.density).stationary,
+        density_stationary=settled,
         production=at.interval * plan.interval,
     )
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from solvation.errors import RecipeError, SimulationError, WorkspaceError
 from solvation.simulate.drude import list_pairs, make_drude_integrator
+from solvation.simulate.stress import add_gauge
 from solvation.workspace import write_atomic
 
 if TYPE_CHECKING:
@@ -117,6 +118,8 @@ def make_context(
         barostat = openmm.MonteCarloBarostat(plan.pressure * unit.bar, temperature, 25)
         barostat.setRandomNumberSeed(seed % 2**30 + 1)
         clone.addForce(barostat)
+    elif stage.name == "production" and plan.steps_per_stress:
+        add_gauge(clone, stage.temperature[0])
     if list_pairs(system) is None:
         integrator = openmm.LangevinMiddleIntegrator(
             temperature, plan.friction / unit.picosecond, plan.timestep * unit.picosecond

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import time
@@ -14,6 +15,7 @@ from solvation.log import DRUDE_HEADER, LOG_HEADER, read_log
 from solvation.simulate.drude import list_pairs, measure_temperatures
 from solvation.simulate.engine import Progress, save_snapshot
 from solvation.simulate.files import cut_file, writing
+from solvation.simulate.recorder import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from solvation.simulate.protocol import Plan, Replica, Stage
 
 __all__ = ["StageRun", "Tick"]
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +88,9 @@ class StageRun:
         self.speed = 0.0
         self.clock = 0.0
         self.writer: app.XTCFile | None = None
+        self.recorder: Recorder | None = None
+        if stage.name == "production" and (plan.steps_per_record or plan.steps_per_stress):
+            self.recorder = Recorder(context, topology, plan, files.trajectory.parent)
 
     def advance(self, at: Progress) -> Progress:
         """Run the stage to its end from where it stands."""
@@ -92,6 +99,8 @@ class StageRun:
             cut_file(self.files.trajectory, 0)
             self._write_frame()
             at = self._save(replace(at, n_frames=1))
+        if self.recorder is not None:
+            self.recorder.begin(at.interval)
         self.clock = time.perf_counter()
         while not self._is_over(at.interval):
             self._set_temperature(stage.temperature_at(min(at.interval, stage.n_intervals - 1)))
@@ -103,6 +112,8 @@ class StageRun:
                 self._write_frame()
             if at.interval % plan.intervals_per_checkpoint == 0:
                 at = self._save(at)
+        if self.recorder is not None and self.recorder.wall:
+            _LOG.info("%s: %s", self.replica.name, self.recorder.describe_cost())
         return self._save(at)
 
     def _is_over(self, interval: int) -> bool:
@@ -130,8 +141,12 @@ class StageRun:
         """Integrate one report interval."""
         import openmm
 
+        step, size = self.context.getIntegrator().step, self.plan.steps_per_interval
         try:
-            self.context.getIntegrator().step(self.plan.steps_per_interval)
+            if self.recorder is None:
+                step(size)
+            else:
+                self.recorder.advance(size, step)
         except openmm.OpenMMException as error:
             raise SimulationError(self._blew_up(str(error).splitlines()[0])) from error
 
@@ -225,6 +240,8 @@ class StageRun:
 
     def _save(self, at: Progress) -> Progress:
         """Flush the files, then write the snapshot that vouches for them."""
+        if self.recorder is not None:
+            self.recorder.flush()
         at = replace(
             at,
             trajectory_bytes=_flush(self.files.trajectory),

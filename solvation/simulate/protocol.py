@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -65,6 +66,12 @@ class Plan:
     """Time steps between reports."""
     intervals_per_checkpoint: int
     """Reports between checkpoints."""
+    steps_per_record: int = 0
+    """Time steps between rows of currents and dipoles; 0 for none."""
+    steps_per_stress: int = 0
+    """Time steps between rows of the pressure tensor; 0 for none."""
+    shear_time: float = 0.0
+    """ps that a flow is driven with each acceleration after the production; 0 for none."""
 
     @property
     def interval(self) -> float:
@@ -139,6 +146,9 @@ def make_plan(recipe: Recipe) -> Plan:
         pressure=recipe.conditions.pressure.magnitude,
         steps_per_interval=steps,
         intervals_per_checkpoint=count("checkpoint_interval"),
+        steps_per_record=_divide(steps, _magnitude(protocol, "record_interval"), timestep),
+        steps_per_stress=_divide(steps, _magnitude(protocol, "stress_interval"), timestep),
+        shear_time=_magnitude(protocol, "shear_time"),
     )
 
 
@@ -157,6 +167,14 @@ def _list_replicas(protocol: Protocol) -> tuple[Replica, ...]:
         )
         for index in range(number)
     )
+
+
+def _divide(steps: int, spacing: float, timestep: float) -> int:
+    """Most time steps that are no longer than a spacing (ps) and divide a report interval."""
+    if spacing <= 0.0:
+        return 0
+    most = max(1, math.floor(spacing / timestep * (1.0 + 1e-9)))
+    return max(k for k in range(1, min(most, steps) + 1) if steps % k == 0)
 
 
 def _magnitude(protocol: Protocol, key: str) -> float:

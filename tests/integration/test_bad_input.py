@@ -165,6 +165,14 @@ def test_recipe_file(call: Call, tmp_path: Path, content: bytes, message: str) -
         (["analyze", "base.toml", "--topology", "x"], "one of the two"),
         (["analyze", "base.toml", "--trajectory", "x"], "goes with --topology"),
         (["analyze", "--topology", "x"], "needs --trajectory"),
+        (
+            ["analyze", "--topology", "x", "--trajectory", "y", "--frame", "lab"],
+            "choose barycentric, solvent, volume",
+        ),
+        (
+            ["analyze", "--topology", "x", "--trajectory", "y", "--viscosity", "0.5"],
+            "has no unit",
+        ),
     ],
 )
 def test_arguments(call: Call, arguments: list[str], message: str) -> None:

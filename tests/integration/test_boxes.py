@@ -38,10 +38,10 @@ BOXES = [
     ("opls-clp", "Mg", "FPB", "G2", "contact"),
     ("opls-clp", "Mg", "CB11H12", "G3", "separated"),
     ("opls-clp", "Mg", "TPFA", "DME", "separated"),
-    ("opls2020-clp", "Ca", "CB11H12", "THF", "contact"),
+    ("opls1996-clp", "Ca", "CB11H12", "THF", "contact"),
     ("opls-clp", "Mg", "FCB11H11", "G3", "contact"),
-    ("opls2020-clp", "Ca", "PF6", "G2", "contact"),
-    ("opls2020-clp", "Mg", "TFSI", "G4", "separated"),
+    ("opls1996-clp", "Ca", "PF6", "G2", "contact"),
+    ("opls1996-clp", "Mg", "TFSI", "G4", "separated"),
     ("opls-clp", "Bu4N", "TFSI", "MeTHF", "random"),
     ("opls-clp", "EMIM", "TFSI", "DOL", "separated"),
     ("opls-clp", "Pyr14", "FSI", "DMAc", "contact"),
@@ -54,8 +54,8 @@ BOXES = [
     ("opls-clp", "Li", "TFSI", "CP", "contact"),
     ("opls-clp", "Ca", "TFSI", "PTHF", "random"),
     ("opls-clp", "Mg", "Cl", "water", "separated"),
-    ("opls2020-clp", "Mg", "TFSI", "MeTHF", "separated"),
-    ("opls2020-clp", "EMIM", "BF4", "M4", "random"),
+    ("opls1996-clp", "Mg", "TFSI", "MeTHF", "separated"),
+    ("opls1996-clp", "EMIM", "BF4", "M4", "random"),
     ("clpol-drude", "Mg", "TFSI", "DME", "separated"),
     ("clpol-drude", "Ca", "TFSI", "G2", "contact"),
     ("clpol-drude", "Mg", "OTf", "G3", "contact"),
@@ -97,7 +97,7 @@ def test_no_species_is_missing() -> None:
         assert missing == (set() if is_polarizable(name) else WAITING), name
 
 
-@pytest.mark.parametrize("forcefield", ["opls2020-clp", "opls-clp-occo"])
+@pytest.mark.parametrize("forcefield", ["opls1996-clp", "opls-clp-occo"])
 def test_one_box_of_every_species_builds_and_minimises(forcefield: str) -> None:
     """What these share with opls-clp is in boxes of its own there; here it is all together."""
     field = load_forcefield(forcefield)

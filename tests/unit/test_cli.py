@@ -127,6 +127,15 @@ def test_a_stage_is_a_word(call: Call, asked: list[dict], command: str, until: s
     assert asked[0]["path"] is None
 
 
+def test_how_to_look_at_a_run_is_written_into_its_recipe(call: Call, asked: list[dict]) -> None:
+    assert call("analyze", "mg-tfsi2-dme", "--ssip", "second-minimum", "--series")[0] == 0
+    assert call("analyze", "mg-tfsi2-dme")[0] == 0
+    first, second = (choices["recipe"].analysis for choices in asked)
+    assert (first.ssip, first.series) == ("second-minimum", True)
+    assert (second.ssip, second.series) == ("shared-solvent", False)
+    assert call("analyze", "mg-tfsi2-dme", "--ssip", "near")[0] == 2
+
+
 def test_a_run_folder_is_a_recipe(call: Call, asked: list[dict], tmp_path: Path) -> None:
     """A folder with a manifest goes on where it is; one without is only a recipe."""
     folder = tmp_path / "runs" / "x"
@@ -240,11 +249,11 @@ def test_systems_and_forcefields(call: Call) -> None:
     rows = json.loads(call("forcefields", "--json")[1])
     assert "DME" in next(row for row in rows if row["name"] == "opls-clp")["coverage"]
     assert json.loads(call("forcefields", "opls-clp", "--json")[1])["mixing"] == "geometric"
-    code, out, _ = call("forcefields", "opls2020-clp")
+    code, out, _ = call("forcefields", "opls1996-clp")
     assert code == 0
     for text in (
         "geometric",
-        "opls2020-clp",
+        "opls1996-clp",
         "lm-iod",
         "Sambasivarao",
         "not covered, FEC",

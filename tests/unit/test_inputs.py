@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from solvation.inputs import hash_build, hash_simulation, hash_text, list_differences
+from solvation.inputs import (
+    hash_analysis,
+    hash_build,
+    hash_simulation,
+    hash_text,
+    list_differences,
+)
 from solvation.library import find_forcefield
 from solvation.recipe import Recipe, load_recipe
 
@@ -18,11 +24,15 @@ def load(*settings: str) -> Recipe:
 
 
 LONGER = [
+    "analysis.frame=solvent",
+    "analysis.viscosity=0.5 mPa s",
     "title=another",
     "note=another",
     'protocol.production_time="9 ns"',
     "protocol.replicas=7",
     'protocol.checkpoint_interval="8 ps"',
+    "analysis.ssip=second-minimum",
+    "analysis.series=true",
 ]
 OTHER_RUN = [
     "protocol.timestep=2 fs",
@@ -50,6 +60,13 @@ def test_a_longer_or_wider_run_has_the_same_inputs(setting: str) -> None:
     assert hash_build(load(setting)) == hash_build(load())
     assert hash_simulation(load(setting)) == hash_simulation(load())
     assert list_differences(load().to_dict(), load(setting).to_dict()) == []
+
+
+@pytest.mark.parametrize("setting", ["analysis.ssip=second-minimum", "analysis.series=true"])
+def test_another_look_at_a_run_is_another_analysis(setting: str) -> None:
+    assert hash_analysis(load(setting), ["1"]) != hash_analysis(load(), ["1"])
+    assert hash_analysis(load(), ["1"]) != hash_analysis(load(), ["2"])
+    assert load(setting).hash == load().hash
 
 
 @pytest.mark.parametrize("setting", OTHER_RUN)
@@ -121,7 +138,7 @@ def test_a_number_decides_the_box(
 def test_a_force_field_that_shares_files_depends_on_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    setting = "model.forcefield=opls2020-clp"
+    setting = "model.forcefield=opls1996-clp"
     before = hash_build(load(setting))
     assert before != hash_build(load())
     folder = tmp_path / "forcefields" / "opls-clp"

@@ -14,7 +14,7 @@ from solvation.analyze.topology import scene_from_arrays
 from solvation.errors import TrajectoryError, WorkspaceError
 from solvation.kernels.cell import box_matrix, wrap
 from solvation.synthetic import make_mixture
-from solvation.worker import Workers, open_workers
+from solvation.worker import HERE, Workers, do_together, open_workers
 
 
 def _make_scene(system=None):
@@ -100,3 +100,48 @@ def test_what_cannot_be_is_said():
     with pytest.raises(WorkspaceError, match="0 jobs cannot do anything"), open_workers(0):
         pass
     assert Workers(None, 1) == open_workers().__enter__()
+
+
+# Tasks in forked processes ----------------------------------------------------------------
+
+TWO = Workers(None, 2, 2)
+
+
+def test_tasks_are_done_once_each_and_come_back_in_order():
+    import os
+
+    table = np.arange(1000)
+    found = do_together(TWO, [lambda k=k: (k, int(table[k]), os.getpid()) for k in range(40)])
+    assert [(k, value) for k, value, _ in found] == [(k, k) for k in range(40)]
+    # The first is done here, where files are open.
+    assert found[0][2] == os.getpid()
+    assert do_together(HERE, [os.getpid, os.getpid]) == [os.getpid()] * 2
+    assert do_together(TWO, []) == []
+
+
+def _wait_and_fail(error):
+    import time
+
+    time.sleep(0.05)
+    raise error
+
+
+def test_an_error_of_a_task_is_raised_here():
+    tasks = [lambda: None, *[lambda: _wait_and_fail(TrajectoryError("frame 3 is bad"))] * 8]
+    with pytest.raises(TrajectoryError, match=r"^frame 3 is bad$"):
+        do_together(TWO, tasks)
+
+
+def test_a_forked_process_that_is_killed_is_one_line():
+    import os
+    import time
+
+    here = os.getpid()
+
+    def die():
+        if os.getpid() != here:
+            os._exit(9)
+        time.sleep(0.05)
+
+    with pytest.raises(WorkspaceError, match=r"a worker was killed.*fewer than 2 jobs"):
+        do_together(TWO, [lambda: time.sleep(0.2), *[die] * 3])

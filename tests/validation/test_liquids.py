@@ -19,11 +19,18 @@ from typing import Any
 import pytest
 
 MISSES = {
-    ("opls-clp", "DME", "vaporization"): "42.3 ± 0.4, +15 %: the 1996 set binds DME too strongly",
+    (
+        "opls1996-clp",
+        "DME",
+        "vaporization",
+    ): "42.3 ± 0.4, +15 %: binds DME too strongly",
+    ("opls1996-clp", "G2", "vaporization"): "62.1 ± 0.4, +34 %: the same for diglyme",
+    ("opls-clp", "G2", "vaporization"): "56.4 ± 0.3, +22 %",
+    ("opls-clp", "THF", "vaporization"): "29.1 ± 0.2, -9.6 %",
     ("opls-clp", "ACN", "density"): "0.740 ± 0.013, -4.7 %",
     ("opls-clp", "ACN", "vaporization"): "30.5 ± 0.2, -7.5 %: acetonitrile is bound too weakly",
-    ("opls-clp", "THF", "density"): "0.862 ± 0.002, -2.4 %, in earlier runs of 100 ps",
-    ("opls2020-clp", "THF", "density"): "0.847 ± 0.004, -4.1 %, in earlier runs of 100 ps",
+    ("opls1996-clp", "THF", "density"): "0.862 ± 0.002, -2.4 %, in earlier runs of 100 ps",
+    ("opls-clp", "THF", "density"): "0.837 ± 0.004, -5.3 %",
 }
 """Force field, species and property, and why it misses."""
 

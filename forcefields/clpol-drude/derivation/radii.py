@@ -105,7 +105,7 @@ if __name__ == "__main__":
             if name != ion:
                 continue
             distance, energy, arm = relax_complex(ion, shapes, sigma, epsilon)
-            fixed, _, _ = relax_complex(ion, shapes, sigma, epsilon, "opls-clp")
+            fixed, _, _ = relax_complex(ion, shapes, sigma, epsilon, "opls1996-clp")
             print(f"{ion} {title:24s} fixed {fixed:.3f}  Drude {distance:.3f} A  "
                   f"{energy:9.1f} kJ/mol  arm {arm:.3f} A", flush=True)  # fmt: skip
             if ion in wanted:

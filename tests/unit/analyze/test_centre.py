@@ -68,3 +68,58 @@ def test_times_rounded_to_single_precision_are_even(rng):
     _, path, matrix, mass = _walk(rng)
     times = (1e5 + 0.1 * np.arange(len(path))).astype(np.float32).astype(float)
     assert find_path(0, times, path, matrix, mass).problem is None
+
+
+@pytest.mark.parametrize("angles", [[90.0, 90.0, 90.0], [70.0, 80.0, 110.0]])
+def test_breathing_boxes_are_unwrapped_without_making_molecules_move(rng, angles):
+    """NPT: what rests rests, in any cell, however often it was wrapped."""
+    n = 400
+    scale = np.exp(0.01 * rng.normal(size=n))
+    matrix = box_matrix([18.0, 20.0, 22.0, *angles])[None] * scale[:, None, None]
+    path = np.cumsum(rng.normal(scale=0.4, size=(n, 30, 3)), axis=0) + 10.0
+    images = wrap(path, matrix)
+    found = find_path(0, np.arange(float(n)), images, matrix, np.ones(30))
+    steps = np.diff(path - path.mean(axis=1, keepdims=True), axis=0)
+    assert found.unwrapped
+    assert found.problem is None
+    # Where the frame before was wrapped with another box, a step is off by the change of the box
+    # once for each box the molecule is away from home; positions as given are inside.
+    inside = np.diff(found.positions, axis=0) - steps
+    assert np.abs(inside).max() < 2.5
+    assert np.abs(np.median(inside)) < 1e-3
+
+
+def test_molecules_that_leave_the_cell_a_little_are_still_wrapped(rng):
+    """Long molecules: centres spread over 1.5 cells, but jumps are whole cells."""
+    times, path, matrix, mass = _walk(rng, n_frames=300)
+    images = wrap(path, matrix)
+    images[:, ::2, 0] += 0.5 * 15.0
+    found = find_path(0, times, images, matrix, mass)
+    assert found.unwrapped
+    np.testing.assert_allclose(np.diff(found.positions, axis=0), np.diff(path, axis=0), atol=1e-9)
+
+
+def test_one_step_of_nearly_half_a_box_is_refused(rng):
+    times, path, matrix, mass = _walk(rng, n_frames=300, step=0.2)
+    path[150:, 3, 1] += 0.47 * 15.0
+    found = find_path(0, times, wrap(path, matrix), matrix, mass)
+    assert "too far apart to unwrap" in found.problem
+    assert "\n" not in found.problem
+
+
+def test_what_was_seen_may_lie_on_disk(make_scene, rng):
+    """The driver spools tracks; joining them again changes nothing."""
+    from solvation.analyze.spool import Spool
+
+    scene = make_scene(make_mixture(rng, n_frames=9))
+    one, two = (Centres().start(scene) for _ in range(2))
+    spool = Spool()
+    for start in (0, 4):
+        piece = Centres().start(scene)
+        for block in scene.iterate(0, start, start + 4 if start == 0 else 9):
+            one.add(block)
+            piece.add(block)
+        piece.spill(spool)
+        two = two + piece
+    assert all(isinstance(t.centres, np.memmap) for t in two.tracks)
+    np.testing.assert_array_equal(one.result()[0].positions, two.result()[0].positions)

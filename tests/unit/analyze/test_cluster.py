@@ -122,10 +122,10 @@ def test_second_minimum_of_a_lattice_and_pairs_within_it():
     second = find_second_minimum(counts, 4.0)
     assert 3.0 * np.sqrt(3.0) + 0.3 < second < 3.0 * np.sqrt(5.0)
     near = run_analyzers(scene, [Separations(radii={("Li", "F.F"): second})])
-    rows = near["separations"].total().result()[0]
-    assert len(rows) == 4 * 108 * (6 + 8)
+    (pairs,) = near["separations"].total().result()
+    assert len(pairs.shared) == 4 * 108 * (6 + 8)
     tables, _ = _look(scene, [("Li", "F.F")], 1.0)
-    found = measure_speciation(scene, [replace_shared(tables[0], rows)])
+    found = measure_speciation(scene, [replace_shared(tables[0], pairs)])
     assert found["cation"].values.tolist() == [0.0, 1.0, 0.0, 0.0]
 
 

@@ -8,9 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from solvation.analyze.conformation import (
     CONFORMATIONS,
-    find_units,
     measure_conformations,
-    measure_torsions,
     name_conformation,
 )
 from solvation.analyze.contact import Contacts
@@ -18,6 +16,7 @@ from solvation.analyze.driver import run_analyzers
 from solvation.analyze.frames import ArraySource
 from solvation.analyze.snapshot import Snapshots
 from solvation.analyze.topology import scene_from_arrays
+from solvation.analyze.torsion import Torsions, find_units, measure_torsions
 
 
 def _grow(torsions):
@@ -40,9 +39,9 @@ def _grow(torsions):
 @pytest.mark.parametrize("angle", [-170.0, -65.0, 0.5, 60.0, 179.0])
 def test_torsions_of_a_chain(angle):
     points = Rotation.random(random_state=1).apply(_grow([angle]))
-    assert float(measure_torsions(points)) == pytest.approx(angle)
-    assert float(measure_torsions(points[::-1])) == pytest.approx(angle)
-    assert float(measure_torsions(points * [1, 1, -1])) == pytest.approx(-angle)
+    assert float(measure_torsions(points)[0]) == pytest.approx(angle)
+    assert float(measure_torsions(points[::-1])[0]) == pytest.approx(angle)
+    assert float(measure_torsions(points * [1, 1, -1])[0]) == pytest.approx(-angle)
 
 
 def test_there_are_ten_conformations():
@@ -75,11 +74,12 @@ def _scene(frames, *, mg=(50.0, 50.0, 50.0)):
 
 def _measure(scene):
     units = find_units(scene)
-    atoms = tuple(int(a) for u in units for a in u.atoms.ravel())
-    found = run_analyzers(scene, [Contacts(cutoffs={("Mg", "DME.O"): 2.9}), Snapshots(atoms=atoms)])
-    return measure_conformations(
-        scene, found["contacts"].total().result(), found["snapshots"].total().result(), units
+    analyzers = [Contacts(cutoffs={("Mg", "DME.O"): 2.9}), Snapshots(), Torsions(units=units)]
+    found = run_analyzers(scene, analyzers)
+    tables, albums, turns = (
+        found[name].total().result() for name in ("contacts", "snapshots", "torsions")
     )
+    return measure_conformations(scene, tables, albums, units, turns)
 
 
 def test_conformations_are_counted():
@@ -122,4 +122,4 @@ def test_rings_have_no_units():
     )  # fmt: skip
     scene = scene_from_arrays(elements, bonds, [source])
     assert find_units(scene) == ()
-    assert measure_conformations(scene, [], [], ()) is None
+    assert measure_conformations(scene, [], [], (), ()) is None

@@ -9,11 +9,13 @@ import pytest
 
 from solvation.analyze.contact import Contacts, list_ligands
 from solvation.analyze.coordination import measure_coordination
+from solvation.analyze.cutout import extract_shell
 from solvation.analyze.driver import run_analyzers
 from solvation.analyze.formula import name_cluster, write_charge
 from solvation.analyze.frames import ArraySource
-from solvation.analyze.residence import judge_memory, measure_residence
-from solvation.analyze.shell import extract_shell, measure_shells, name_shell
+from solvation.analyze.memory import judge_memory
+from solvation.analyze.residence import measure_residence
+from solvation.analyze.shell import measure_shells, name_shell
 from solvation.analyze.speciation import measure_speciation
 from solvation.analyze.topology import scene_from_arrays
 from solvation.errors import TrajectoryError
@@ -156,10 +158,10 @@ def test_residence_counts_what_broke(scene):
 
 
 def test_a_graph_that_does_not_close_is_an_error(scene, monkeypatch):
-    from solvation.analyze import speciation
+    from solvation.analyze import pairing
 
-    wrong = speciation.count_members
-    monkeypatch.setattr(speciation, "count_members", lambda *a: wrong(*a) * 2)
+    wrong = pairing.count_members
+    monkeypatch.setattr(pairing, "count_members", lambda *a: wrong(*a) * 2)
     with pytest.raises(TrajectoryError, match="does not close"):
         measure_speciation(scene, _tables(scene))
 

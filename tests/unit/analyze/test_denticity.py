@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from solvation.analyze.binding import find_bindings, find_ways, label_binding
+from solvation.analyze.binding import find_bindings, label_binding
 from solvation.analyze.contact import Contacts
 from solvation.analyze.denticity import measure_denticity
 from solvation.analyze.driver import run_analyzers
@@ -15,6 +15,7 @@ from solvation.analyze.frames import ArraySource
 from solvation.analyze.shell import measure_shells, name_motif
 from solvation.analyze.specimen import assign_orders, format_sdf, hash_graph, write_specimens
 from solvation.analyze.topology import scene_from_arrays
+from solvation.analyze.way import find_ways
 
 FAR = np.array([0.0, 0.0, 15.0])
 

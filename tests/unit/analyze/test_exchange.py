@@ -9,7 +9,7 @@ from solvation.analyze.contact import Contacts
 from solvation.analyze.driver import run_analyzers
 from solvation.analyze.exchange import MECHANISMS, find_exchanges, measure_exchange
 from solvation.analyze.frames import ArraySource
-from solvation.analyze.residence import find_stays
+from solvation.analyze.stay import find_stays
 from solvation.analyze.topology import scene_from_arrays
 
 CUTOFFS = {("Mg", "water.O"): 2.9, ("Mg", "Cl.Cl"): 2.9}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -64,7 +65,8 @@ def test_the_tree_survives_the_disk(analyzed, tmp_path):
     back = load_results(tmp_path / "results.nc")
     assert set(back.children) == {
         "rdf", "coordination", "denticity", "geometry", "shapes", "speciation", "clusters",
-        "shells", "residence", "exchange", "diffusion", "conductivity", "density", "structure",
+        "shells", "residence", "exchange", "diffusion", "partial_diffusion", "conductivity",
+        "onsager", "density", "structure",
     }  # fmt: skip
     assert json.loads(back.attrs["counts"]) == {"Mg": 27, "Cl": 54, "water": 27}
     assert back.attrs["charge_scale"] == 0.72
@@ -202,3 +204,45 @@ def test_an_unknown_neutral_molecule_alone_may_be_a_cation_overlooked():
     )
     with pytest.raises(TrajectoryError, match="no cation among"):
         scene_from_arrays(("Ar", "Ar"), np.empty((0, 2), dtype=int), [source])
+
+
+def test_a_frame_and_a_viscosity_reach_the_results(tmp_path):
+    """From files, as the command line does: named in notes, corrected by what was given."""
+    import MDAnalysis as mda
+
+    from solvation.pipeline import analyze_trajectory
+    from solvation.results import load_summary
+
+    rng = np.random.default_rng(4)
+    system = make_mixture(rng, n_frames=60)
+    universe = mda.Universe.empty(
+        len(system.elements), n_residues=1, atom_resindex=[0] * len(system.elements),
+        trajectory=True,
+    )  # fmt: skip
+    universe.add_TopologyAttr("names", list(system.elements))
+    universe.add_TopologyAttr("elements", list(system.elements))
+    universe.add_TopologyAttr("bonds", [tuple(b) for b in system.bonds.tolist()])
+    universe.load_new(
+        system.positions, dimensions=np.broadcast_to(system.box, (60, 6)).copy(), dt=1.0
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        universe.atoms.write(str(tmp_path / "top.pdb"), bonds="all")
+    with mda.Writer(str(tmp_path / "x.trr"), len(system.elements)) as writer:
+        for _ in universe.trajectory:
+            writer.write(universe.atoms)
+    run = analyze_trajectory(
+        tmp_path / "top.pdb", [tmp_path / "x.trr"], tmp_path / "out", cutoffs={"*": 3.0},
+        frame="solvent", viscosity=0.5, temperature=300.0,
+    )  # fmt: skip
+    _, quantities = load_summary(run.folder.summary)
+    found = {q.name: q for q in quantities}
+    shift = found["diffusion.Mg.corrected"].value - found["diffusion.Mg"].value
+    exact = 2.837297 * 1.380649e-23 * 300.0 / (6.0 * np.pi * 0.5e-3 * 12e-10)
+    assert shift == pytest.approx(exact, rel=1e-5)
+    assert "frame: centre of mass of the solvent" in found["diffusion.Mg"].note
+    assert "n_effective" in found["diffusion.Mg"].note
+    assert any(
+        name.startswith("diffusion.Mg.") and name[-4:] in ("free", "ssip", ".cip", ".agg")
+        for name in found
+    )

@@ -31,7 +31,7 @@ from solvation.recipe import parse_recipe
 from .energy_by_hand import Molecule
 
 FORCEFIELD = load_forcefield("opls-clp")
-FORCEFIELDS = {name: load_forcefield(name) for name in ("opls-clp", "opls2020-clp")}
+FORCEFIELDS = {name: load_forcefield(name) for name in ("opls-clp", "opls1996-clp")}
 DERIVED = (
     "BH4", "AlCl4", "BHFIP4", "ALHFIP4", "TPFA", "CB11H12", "FCB11H11", "FPB", "BTFE3OTf", "BBu2Ph2"
 )  # fmt: skip
@@ -323,7 +323,7 @@ def test_allowed_scripts_run_when_a_box_is_built(copied: Path, tmp_path: Path) -
         ('"common.xml"', '"nowhere/common.xml"', '"nowhere" is not known'),
         ('"common.xml"', '"nothing.xml"', "nothing.xml cannot be read"),
         ("units =", 'extends = "opls-clp"\nunits =', "cut the circle"),
-        ("units =", 'extends = "opls2020-clp"\nunits =', "cut the circle"),
+        ("units =", 'extends = "opls1996-clp"\nunits =', "cut the circle"),
         ('PF6 = "P1"', 'PF6 = "P2"', r"\[octahedral\] PF6 has no atom P2"),
         ('species = ["ACN"]', "species = []", r"no \[\[block\]\] says where ACN comes from"),
         ("units = ", "units = = ", "cannot be read"),
@@ -339,7 +339,7 @@ def test_a_bad_card_is_refused(copied: Path, old: str, new: str, message: str) -
 
 
 def test_a_card_that_extends_says_only_what_differs() -> None:
-    old, new = FORCEFIELDS["opls-clp"], FORCEFIELDS["opls2020-clp"]
+    old, new = FORCEFIELDS["opls-clp"], FORCEFIELDS["opls1996-clp"]
     assert new.coverage == old.coverage
     assert new.files[1:] == old.files[1:]
     assert old.folder / "common.xml" in new.files
@@ -347,7 +347,7 @@ def test_a_card_that_extends_says_only_what_differs() -> None:
     blocks = [{b["name"]: b for b in field.card["block"]} for field in (old, new)]
     changed = [name for name in blocks[0] if blocks[0][name] != blocks[1][name]]
     assert changed == ["ethers", "cyclic ethers and polyTHF"]
-    assert "10.1021/ja9621760" not in str(blocks[1]["ethers"])
+    assert "10.1021/acs.jpcb.3c06602" not in str(blocks[1]["ethers"])
     assert new.card["failings"]["twelve_six"] == old.card["failings"]["twelve_six"]
     assert new.card["failings"]["density"] != old.card["failings"]["density"]
 
@@ -362,7 +362,7 @@ title = "one species more"
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [
-        ('adds = ["x.xml", "opls2020-clp/y.xml"]', ["mine/x.xml", "opls2020-clp/y.xml"]),
+        ('adds = ["x.xml", "opls1996-clp/y.xml"]', ["mine/x.xml", "opls1996-clp/y.xml"]),
         ('replaces = { "occo.xml" = "opls-clp-occo/occo.xml" }', ["opls-clp-occo/occo.xml"]),
         ('replaces = { "occo.xml" = "x.xml" }\nadds = ["y.xml"]', ["mine/x.xml", "mine/y.xml"]),
     ],
@@ -375,8 +375,8 @@ def test_a_card_that_extends_takes_over_the_files(
     (folder / "card.toml").write_text(EXTENDING.format(lines=lines))
     shutil.copy(FORCEFIELD.folder / "occo.xml", folder / "x.xml")
     (folder / "y.xml").write_text("<ForceField/>")
-    shutil.copytree(find_forcefield("opls2020-clp"), folder.parent / "opls2020-clp")
-    (folder.parent / "opls2020-clp" / "y.xml").write_text("<ForceField/>")
+    shutil.copytree(find_forcefield("opls1996-clp"), folder.parent / "opls1996-clp")
+    (folder.parent / "opls1996-clp" / "y.xml").write_text("<ForceField/>")
     monkeypatch.setenv("SOLVATION_PATH", str(tmp_path))
     found = ["/".join(file.parts[-2:]) for file in load_forcefield("mine").files]
     theirs = [f"opls-clp/{file.name}" for file in FORCEFIELD.files]

@@ -20,7 +20,7 @@ from solvation.recipe import Recipe, parse_recipe
 def test_only_a_card_with_dipoles_is_polarizable() -> None:
     assert is_polarizable("clpol-drude")
     assert not is_polarizable("opls-clp")
-    assert not is_polarizable("opls2020-clp")
+    assert not is_polarizable("opls1996-clp")
     assert not is_polarizable("no-such")
     assert read_polarization(load_forcefield("opls-clp")) is None
 

@@ -8,12 +8,14 @@ import os
 import re
 import shutil
 import subprocess
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from solvation.analyze.scene import open_scene
 from solvation.errors import ForceFieldError, WorkspaceError
 from solvation.export.blueprint import Blueprint, find_exclusions
 from solvation.export.comparison import (
@@ -110,7 +112,7 @@ def test_sigma_and_epsilon_are_those_of_the_force_field(blueprint: Blueprint) ->
         (blueprint.elements[i], round(blueprint.sigmas[i], 6), round(blueprint.epsilons[i], 6))
         for i in range(blueprint.n_atoms)
     }
-    assert ("O", 2.9, 0.58576) in found  # ether O, OPLS-AA 1996: 0.14 kcal/mol
+    assert ("O", 2.9, 0.50208) in found  # ether O, OPLS/2020: 0.12 kcal/mol
     assert ("N", 3.25, 0.71128) in found  # TFSI
     assert ("P", 3.74, 0.8368) in found
     sigma, epsilon = 0.2856, 0.0624
@@ -231,6 +233,80 @@ def test_nothing_to_export(built: Path, tmp_path: Path) -> None:
 
 
 # The programs themselves --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("target", "topology", "trajectory"),
+    [("gromacs", "x.tpr", "xtc"), ("gromacs", "x.tpr", "trr"), ("amber", "mixed.prmtop", "nc"),
+     ("amber", "mixed.prmtop", "dcd"), ("lammps", "mixed.data", "lammpsdump")],
+)  # fmt: skip
+def test_files_of_every_engine_are_read_as_the_same_scene(
+    built: Path, blueprint: Blueprint, tmp_path: Path, target: str, topology: str, trajectory: str
+) -> None:
+    """What was exported is analyzed: same species, charges, molecules, bonds and frames."""
+    if target == "amber":
+        pytest.importorskip("parmed", reason="AMBER files need ParmEd")
+    for name, text in WRITERS[target](blueprint, "mixed").items():
+        (tmp_path / name).write_text(text)
+    if target == "gromacs":
+        make_tpr(tmp_path)
+    rng = np.random.default_rng(8)
+    frames = blueprint.positions + rng.normal(scale=0.05, size=(3, *blueprint.positions.shape))
+    write_frames(tmp_path / f"run.{trajectory}", frames, blueprint.edge)
+    write_frames(tmp_path / "reference.xtc", frames, blueprint.edge)
+    found = open_scene(tmp_path / topology, tmp_path / f"run.{trajectory}", dt=2.0)
+    expected = open_scene(built / "build/contact/topology.pdb", tmp_path / "reference.xtc", dt=2.0)
+    assert found.counts == expected.counts == {"Li": 2, "Mg": 2, "PF6": 2, "TFSI": 4, **{
+        name: expected.counts[name] for name in ("DME", "EC")}}  # fmt: skip
+    assert [s.charge for s in found.species] == [s.charge for s in expected.species]
+    assert sum(s.charge * s.n_molecules for s in found.species) == 0
+    np.testing.assert_array_equal(found.molecule, expected.molecule)
+    np.testing.assert_array_equal(found.elements, expected.elements)
+    np.testing.assert_allclose(found.masses, expected.masses, rtol=2e-3)
+    bonds = [{tuple(sorted(pair)) for pair in scene.bonds.tolist()} for scene in (found, expected)]
+    assert bonds[0] == bonds[1]
+    assert [s.name for s in found.sites] == [s.name for s in expected.sites]
+    assert not found.notes
+    (one,), (other,) = (scene.iterate(0, 0, 3) for scene in (found, expected))
+    np.testing.assert_allclose(one.matrix, other.matrix, atol=1e-3)
+    np.testing.assert_allclose(one.positions, other.positions, atol=0.011)
+    assert one.times.tolist() == [0.0, 2.0, 4.0]
+
+
+def make_tpr(folder: Path) -> None:
+    program = shutil.which("gmx_d") or shutil.which("gmx")
+    if program is None:
+        pytest.skip("GROMACS is not installed, so there is no grompp to write a TPR")
+    (folder / "one.mdp").write_text(
+        "integrator = md\nnsteps = 0\ncutoff-scheme = Verlet\nrcoulomb = 0.8\nrvdw = 0.8\n"
+    )
+    run_program(
+        [program, "grompp", "-f", "one.mdp", "-p", "mixed.top", "-c", "mixed.gro", "-o", "x.tpr",
+         "-maxwarn", "3"], folder,
+    )  # fmt: skip
+
+
+def write_frames(path: Path, frames: np.ndarray, edge: float) -> None:
+    if path.suffix == ".lammpsdump":
+        bounds = "\n".join([f"0.0 {edge}"] * 3)
+        path.write_text(
+            "".join(
+                f"ITEM: TIMESTEP\n{step}\nITEM: NUMBER OF ATOMS\n{len(frame)}\n"
+                f"ITEM: BOX BOUNDS pp pp pp\n{bounds}\nITEM: ATOMS id xu yu zu\n"
+                + "".join(f"{i + 1} {x:.6f} {y:.6f} {z:.6f}\n" for i, (x, y, z) in enumerate(frame))
+                for step, frame in enumerate(frames)
+            )
+        )
+        return
+    import MDAnalysis as mda
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        universe = mda.Universe.empty(frames.shape[1], trajectory=True)
+        universe.load_new(frames.astype(np.float32), dimensions=[edge, edge, edge, 90, 90, 90])
+        with mda.Writer(str(path), frames.shape[1]) as writer:
+            for _ in universe.trajectory:
+                writer.write(universe.atoms)
 
 
 def run_program(command: list[str], folder: Path, text: str = "") -> str:

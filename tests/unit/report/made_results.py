@@ -231,9 +231,19 @@ def make_tree() -> xr.DataTree:
             exponent=(("species",), [0.82, 0.88, 0.97], "1"),
             window_low=(("species",), [10.0] * 3, "ps"),
             window_high=(("species",), [50.0] * 3, "ps"),
-            n_independent=(("species",), [32.0, 64.0, 576.0], "1"),
+            n_effective=(("species",), [32.0, 64.0, 576.0], "1"),
+            scan=(("species", "start"), d[:, None] * np.array([1.3, 1.1, 1.0, 0.9]), "m2/s"),
+            scan_stderr=(
+                ("species", "start"),
+                d[:, None] * np.array([0.03, 0.06, 0.12, 0.2]),
+                "m2/s",
+            ),
         ),
-        coords={"species": ["Mg", "TFSI", "DME"], "lag": lag},
+        coords={
+            "species": ["Mg", "TFSI", "DME"],
+            "lag": lag,
+            "start": [1.0, 4.0, 10.0, 25.0],
+        },
     )
     conductivity = xr.Dataset(
         _data(
@@ -241,9 +251,18 @@ def make_tree() -> xr.DataTree:
             collective_stderr=(("lag",), 0.25 * (4.2 * lag + 9), "e2 Å2"),
             nernst_einstein=((), 6.1, "mS/cm"), nernst_einstein_stderr=((), 0.6, "mS/cm"),
             einstein=((), 4.8, "mS/cm"), einstein_stderr=((), 1.6, "mS/cm"),
+            window_low=((), 10.0, "ps"), window_high=((), 20.0, "ps"),
         ),
         coords={"lag": lag},
     )  # fmt: skip
+    shares = np.array([3.6, 2.5, 0.7, -1.8, -0.2])
+    onsager = xr.Dataset(
+        _data(
+            contribution=(("part",), shares, "mS/cm"),
+            contribution_stderr=(("part",), [0.4, 0.3, 0.9, 1.2, 0.8], "mS/cm"),
+        ),
+        coords={"part": ["Mg self", "TFSI self", "Mg-Mg", "Mg-TFSI", "TFSI-TFSI"]},
+    )
     density = xr.Dataset(
         _data(density=((), 1.021, "g/cm3"), density_stderr=((), 0.003, "g/cm3"),
               volume=((), 28094.0, "Å3"))
@@ -282,7 +301,7 @@ def make_tree() -> xr.DataTree:
     return xr.DataTree.from_dict(
         {"/": root, "/rdf": rdf, "/coordination": coordination, "/speciation": speciation,
          "/shells": shells, "/residence": residence, "/diffusion": diffusion,
-         "/conductivity": conductivity, "/density": density, "/thermo": thermo,
+         "/conductivity": conductivity, "/onsager": onsager, "/density": density, "/thermo": thermo,
          "/structure": make_structure(rng)}
     )  # fmt: skip
 

@@ -38,6 +38,7 @@ def draw(tree, kind: str) -> str:
         ),
         "residence": lambda: figures.draw_residence(node["residence"]),
         "msd": lambda: figures.draw_msd(node["diffusion"]),
+        "scan": lambda: figures.draw_scan(node["diffusion"]),
         "charge": lambda: figures.draw_charge(node["conductivity"]),
     }[kind]()
 
@@ -51,6 +52,7 @@ KINDS = (
     "fractions",
     "residence",
     "msd",
+    "scan",
     "charge",
 )
 

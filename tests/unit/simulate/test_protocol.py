@@ -99,3 +99,23 @@ def test_times_that_do_not_fit(setting: str, message: str) -> None:
 def test_an_unresolved_recipe_is_refused() -> None:
     with pytest.raises(RecipeError, match=r"call recipe.resolve\(\) first"):
         make_plan(load_recipe("mg-tfsi2-dme"))
+
+
+@pytest.mark.parametrize(
+    ("report", "record", "expected"),
+    [
+        ("500 fs", "20 fs", 5),
+        ("500 fs", "0 fs", 0),
+        ("28 fs", "20 fs", 1),
+        ("2 ps", "1 ps", 250),
+    ],
+)
+def test_rows_divide_a_report_interval_and_are_no_farther_apart(
+    report: str, record: str, expected: int
+) -> None:
+    made = plan(
+        f"protocol.report_interval={report}", f"protocol.record_interval={record}",
+        f"protocol.stress_interval={record}", "protocol.timestep=4 fs",
+        "protocol.density_time=20 ps", "protocol.density_time_max=40 ps",
+    )  # fmt: skip
+    assert made.steps_per_record == made.steps_per_stress == expected

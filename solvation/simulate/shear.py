@@ -1,0 +1,251 @@
+r"""Shear: the viscosity from a flow that is driven, as a short stage of its own.
+
+Every particle feels the acceleration :math:`a_x = A \cos(k z)`, :math:`k = 2\pi n/L_z`. In the
+steady state the liquid flows with :math:`u_x = V \cos(k z)`, and momentum balance gives
+
+.. math:: \eta(k) = \frac{A \rho}{V k^2}
+
+(Hess, J. Chem. Phys. 2002, 116, 209, 10.1063/1.1421362). No virial is needed, so that it is the
+cheaper and the independent route. The thermostat acts along y and z alone: a friction along the
+flow would slow it. V is measured every step, in the integrator.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from solvation.errors import SimulationError
+from solvation.record import FLOW, ROW_TYPE, read_record, write_header
+from solvation.simulate.engine import choose_platform, load_snapshot
+from solvation.simulate.files import writing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import openmm
+    from numpy.typing import NDArray
+
+    from solvation.simulate.protocol import Plan
+
+__all__ = ["ACCELERATIONS", "COLUMNS", "Drive", "make_shear_integrator", "run_shear"]
+
+_LOG = logging.getLogger(__name__)
+
+ACCELERATIONS = (2.0, 4.0, 8.0)
+"""Å/ps2, largest of the acceleration; a liquid of 1 mPa s in a box of 4 nm flows with 0.07, 0.15
+and 0.3 Å/ps."""
+COLUMNS = ("flow", "temperature")
+"""V in Å/ps and the temperature along y and z in K, means over the spacing of rows."""
+_GAS = 8.31446261815324e-3
+"""kJ/(mol K)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drive:
+    """One run with one acceleration."""
+
+    acceleration: float
+    """A in Å/ps2."""
+    time: float
+    """ps, from rest."""
+    waves: int = 1
+    """How many wave lengths the box holds along z."""
+
+
+def make_shear_integrator(
+    temperature: float,
+    friction: float,
+    timestep: float,
+    *,
+    acceleration: float,
+    wave: float,
+    mass: float,
+    seed: int,
+) -> openmm.CustomIntegrator:
+    """Make a Langevin integrator (middle scheme) that drives and measures a cosine flow.
+
+    Parameters
+    ----------
+    temperature, friction, timestep
+        K, 1/ps, ps.
+    acceleration, wave
+        A in nm/ps2, k in 1/nm.
+    mass
+        Of all particles together, u.
+    seed
+        Of the noise.
+
+    Notes
+    -----
+    Its global variables ``flow`` (nm/ps) and ``heat`` (kJ/mol, kinetic energy along y and z) grow
+    by one step's value each step.
+    """
+    import openmm
+
+    integrator = openmm.CustomIntegrator(timestep)
+    integrator.setRandomNumberSeed(seed)
+    integrator.addGlobalVariable("keep", math.exp(-friction * timestep))
+    integrator.addGlobalVariable("kT", _GAS * temperature)
+    integrator.addGlobalVariable("push", acceleration * timestep)
+    integrator.addGlobalVariable("wave", wave)
+    for name in ("flow", "heat", "now"):
+        integrator.addGlobalVariable(name, 0.0)
+    integrator.addPerDofVariable("before", 0.0)
+    integrator.addUpdateContextState()
+    integrator.addComputePerDof("v", "v + dt*f/m + vector(push*_x(cos(wave*_z(x))), 0, 0)")
+    integrator.addConstrainVelocities()
+    integrator.addComputePerDof("x", "x + 0.5*dt*v")
+    integrator.addComputePerDof(
+        "v",
+        "v*vector(1, keep, keep) + sqrt(kT*(1-keep*keep)/m)*gaussian*vector(0, 1, 1)",
+    )
+    integrator.addComputePerDof("x", "x + 0.5*dt*v")
+    integrator.addComputePerDof("before", "x")
+    integrator.addConstrainPositions()
+    integrator.addComputePerDof("v", "v + (x-before)/dt")
+    # A sum runs over the three components; of a vector of one number it is that three times.
+    integrator.addComputeSum("now", f"m*vector(_x(v)*cos(wave*_z(x)), 0, 0)*{2.0 / mass!r}")
+    integrator.addComputeGlobal("flow", "flow + now")
+    integrator.addComputeSum("now", "0.5*m*v*v*vector(0, 1, 1)")
+    integrator.addComputeGlobal("heat", "heat + now")
+    return integrator
+
+
+def run_shear(
+    prepared: Path,
+    folder: Path,
+    plan: Plan,
+    drives: tuple[Drive, ...],
+    *,
+    temperature: float,
+    seed: int,
+    platform: str = "auto",
+    progress: Callable[[float], None] | None = None,
+) -> list[Path]:
+    """Drive a flow with every acceleration, from the end of the production.
+
+    Parameters
+    ----------
+    prepared
+        Folder with ``system.xml``.
+    folder
+        Of the replica: ``checkpoint`` is begun from, ``flow-<n>.rec`` are written, one for each
+        drive; one that is there already is not run again.
+    plan
+        Time step, friction, and how many steps lie between rows.
+    drives
+        Accelerations and times.
+    temperature
+        K.
+    seed
+        Of the noise.
+    platform
+        ``"auto"`` or an OpenMM platform name.
+    progress
+        Called with the fraction that is done.
+
+    Returns
+    -------
+    The files.
+
+    Raises
+    ------
+    SimulationError
+        If there is no checkpoint to begin from, or the run blows up.
+    """
+    paths = [folder / FLOW.format(number=k + 1) for k in range(len(drives))]
+    for k, (drive, path) in enumerate(zip(drives, paths, strict=True)):
+        if path.exists() and _is_done(path, drive):
+            continue
+        _LOG.info("%s: driving a flow with %g Å/ps2", folder.name, drive.acceleration)
+        rows, about = _drive(
+            prepared, folder, plan, drive, temperature=temperature, seed=seed + k,
+            platform=platform, progress=progress, done=k / len(drives), share=1.0 / len(drives),
+        )  # fmt: skip
+        partial = path.with_name(path.name + ".partial")
+        with writing(partial):
+            write_header(partial, spacing=plan.interval, start=0.0, columns=COLUMNS, about=about)
+            with partial.open("ab") as stream:
+                stream.write(rows.astype(ROW_TYPE).tobytes())
+            partial.replace(path)
+    return paths
+
+
+def _is_done(path: Path, drive: Drive) -> bool:
+    """Whether a file is that of a drive, and as long."""
+    about = read_record(path).about
+    asked = (drive.acceleration, drive.time, drive.waves)
+    return (about["acceleration"], about["time"], about["waves"]) == asked
+
+
+def _drive(
+    prepared: Path,
+    folder: Path,
+    plan: Plan,
+    drive: Drive,
+    *,
+    temperature: float,
+    seed: int,
+    platform: str,
+    progress: Callable[[float], None] | None,
+    done: float,
+    share: float,
+) -> tuple[NDArray[np.float64], dict[str, float]]:
+    """Run one drive; return flow and temperature, ``(n_rows, 2)``, and what is needed beside."""
+    import openmm
+    from openmm import unit
+
+    snapshot = load_snapshot(folder / "checkpoint")
+    if snapshot is None:
+        raise SimulationError(f"{folder} has no checkpoint; simulate it before a flow is driven")
+    system = openmm.XmlSerializer.deserialize((prepared / "system.xml").read_text(encoding="utf-8"))
+    if any(isinstance(force, openmm.DrudeForce) for force in system.getForces()):
+        raise SimulationError(
+            "a flow cannot be driven with induced dipoles on springs; use protocol.stress_interval"
+        )
+    state = openmm.XmlSerializer.deserialize(snapshot.state)
+    box = state.getPeriodicBoxVectors(asNumpy=True).value_in_unit(unit.nanometer)
+    masses = np.array([system.getParticleMass(i)._value for i in range(system.getNumParticles())])
+    wave = 2.0 * math.pi * drive.waves / float(box[2, 2])
+    for index in reversed(range(system.getNumForces())):
+        if isinstance(system.getForce(index), openmm.CMMotionRemover):
+            system.removeForce(index)
+    integrator = make_shear_integrator(
+        temperature, plan.friction, plan.timestep, acceleration=drive.acceleration / 10.0,
+        wave=wave, mass=float(masses.sum()), seed=seed % 2**30 + 1,
+    )  # fmt: skip
+    chosen = choose_platform(platform)
+    mixed = chosen.getName() in ("CUDA", "HIP", "OpenCL")
+    context = openmm.Context(system, integrator, chosen, {"Precision": "mixed"} if mixed else {})
+    context.setPeriodicBoxVectors(*state.getPeriodicBoxVectors())
+    context.setPositions(state.getPositions(asNumpy=True))
+    context.setVelocities(state.getVelocities(asNumpy=True))
+    freedom = 2.0 / 3.0 * (3 * int((masses > 0).sum()) - system.getNumConstraints())
+    rows = []
+    size, number = plan.steps_per_interval, max(1, round(drive.time / plan.interval))
+    for k in range(number):
+        for name in ("flow", "heat"):
+            integrator.setGlobalVariableByName(name, 0.0)
+        integrator.step(size)
+        flow, heat = (integrator.getGlobalVariableByName(n) / size for n in ("flow", "heat"))
+        hot = 2.0 * heat / (freedom * _GAS)
+        if not math.isfinite(flow) or hot > 5.0 * temperature:
+            raise SimulationError(
+                f"{folder.name} blew up while driven with {drive.acceleration:g} Å/ps2; "
+                "use smaller accelerations"
+            )
+        rows.append((10.0 * flow, hot))
+        if progress is not None:
+            progress(done + share * (k + 1) / number)
+    about = {
+        "acceleration": drive.acceleration, "time": drive.time, "waves": drive.waves,
+        "wave": wave / 10.0, "mass": float(masses.sum()),
+        "volume": 1e3 * float(np.linalg.det(box)), "temperature": temperature,
+    }  # fmt: skip
+    return np.array(rows), about

@@ -1,0 +1,95 @@
+"""The driven flow: the drive and what is measured of it, exactly; files that are not made twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import openmm
+import pytest
+
+from solvation.errors import SimulationError
+from solvation.record import read_record
+from solvation.simulate.dynamics import run_replica
+from solvation.simulate.shear import Drive, make_shear_integrator, run_shear
+
+from .argon import EDGE, make_plan, make_stage, write_prepared
+
+MASS = np.arange(10.0, 40.0)
+
+
+def test_free_particles_take_the_velocity_of_the_drive_and_all_sums_are_right() -> None:
+    system = openmm.System()
+    system.setDefaultPeriodicBoxVectors((2, 0, 0), (0, 2, 0), (0, 0, 2))
+    for mass in MASS:
+        system.addParticle(mass)
+    integrator = make_shear_integrator(
+        300, 0.0, 0.001, acceleration=0.5, wave=np.pi, mass=float(MASS.sum()), seed=3
+    )
+    platform = openmm.Platform.getPlatformByName("Reference")
+    context = openmm.Context(system, integrator, platform)
+    rng = np.random.default_rng(1)
+    x, v = rng.uniform(0, 2, (30, 3)), rng.normal(size=(30, 3)) * [1, 1, 0]
+    context.setPositions(x)
+    context.setVelocities(v)
+    wave = np.cos(np.pi * x[:, 2])
+    for step in range(1, 11):
+        integrator.step(1)
+        now = context.getState(getVelocities=True).getVelocities(asNumpy=True)._value
+        np.testing.assert_allclose(now[:, 0], v[:, 0] + step * 0.001 * 0.5 * wave, atol=1e-12)
+        np.testing.assert_array_equal(now[:, 1:], v[:, 1:])
+        for name in ("flow", "heat"):
+            value = integrator.getGlobalVariableByName(name)
+            integrator.setGlobalVariableByName(name, 0.0)
+            expected = {
+                "flow": 2 * (MASS * now[:, 0] * wave).sum() / MASS.sum(),
+                "heat": 0.5 * (MASS[:, None] * now[:, 1:] ** 2).sum(),
+            }[name]
+            assert value == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_bath_holds_what_lies_across_the_flow_and_leaves_the_flow_alone() -> None:
+    system = openmm.System()
+    system.setDefaultPeriodicBoxVectors((2, 0, 0), (0, 2, 0), (0, 0, 2))
+    for _ in range(400):
+        system.addParticle(20.0)
+    integrator = make_shear_integrator(
+        300, 5.0, 0.01, acceleration=0.0, wave=np.pi, mass=8000.0, seed=3
+    )
+    platform = openmm.Platform.getPlatformByName("Reference")
+    context = openmm.Context(system, integrator, platform)
+    context.setPositions(np.zeros((400, 3)))
+    context.setVelocities(np.ones((400, 3)))
+    integrator.step(200)
+    v = context.getState(getVelocities=True).getVelocities(asNumpy=True)._value
+    np.testing.assert_allclose(v[:, 0], 1.0, atol=1e-12)
+    temperature = 20.0 * (v[:, 1:] ** 2).mean() / 8.31446261815324e-3
+    assert temperature == pytest.approx(300.0, rel=4 * np.sqrt(2 / 800))
+
+
+def test_a_flow_that_was_driven_is_not_driven_again(tmp_path: Path) -> None:
+    prepared = write_prepared(tmp_path / "prepared")
+    plan = make_plan(make_stage("heat", 2), make_stage("production", 4))
+    run_replica(prepared, tmp_path, plan, plan.replicas[0], inputs="x", platform="Reference")
+    drives = tuple(Drive(acceleration=a, time=0.2) for a in (20.0, 40.0))
+    kinds = {"temperature": 90.0, "seed": 3, "platform": "Reference"}
+    paths = run_shear(prepared, tmp_path, plan, drives, **kinds)
+    assert [path.name for path in paths] == ["flow-1.rec", "flow-2.rec"]
+    record = read_record(paths[1])
+    assert record.values.shape == (5, 2)
+    assert record.about["wave"] == pytest.approx(2 * np.pi / (10 * EDGE))
+    assert record.about["mass"] == pytest.approx(64 * 39.948)
+    before = [path.stat().st_mtime_ns for path in paths]
+    longer = (drives[0], replace(drives[1], time=0.4))
+    run_shear(prepared, tmp_path, plan, longer, **kinds)
+    assert paths[0].stat().st_mtime_ns == before[0]
+    assert read_record(paths[1]).values.shape == (10, 2)
+
+
+def test_without_a_run_there_is_nothing_to_drive(tmp_path: Path) -> None:
+    prepared = write_prepared(tmp_path / "prepared")
+    plan = make_plan(make_stage("production", 4))
+    with pytest.raises(SimulationError, match="no checkpoint"):
+        run_shear(prepared, tmp_path, plan, (Drive(acceleration=1.0, time=1.0),),
+                  temperature=90.0, seed=1, platform="Reference")  # fmt: skip
