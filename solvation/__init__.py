@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from solvation.build.parametrize import parametrize
     from solvation.campaign.schedule import run_campaign
     from solvation.errors import (
         AuditError,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         UnitError,
         WorkspaceError,
     )
+    from solvation.export.delivery import export_run
     from solvation.job import Run, open_results
     from solvation.library import find_species, list_forcefields, list_species, list_systems
     from solvation.pipeline import analyze_trajectory, run
@@ -55,12 +57,14 @@ _HOMES = {
     "WorkspaceError": "errors",
     "analyze_trajectory": "pipeline",
     "compare_runs": "series",
+    "export_run": "export.delivery",
     "find_species": "library",
     "list_forcefields": "library",
     "list_species": "library",
     "list_systems": "library",
     "load_recipe": "recipe",
     "open_results": "job",
+    "parametrize": "build.parametrize",
     "run": "pipeline",
     "run_campaign": "campaign.schedule",
 }
@@ -85,12 +89,14 @@ __all__ = [
     "__version__",
     "analyze_trajectory",
     "compare_runs",
+    "export_run",
     "find_species",
     "list_forcefields",
     "list_species",
     "list_systems",
     "load_recipe",
     "open_results",
+    "parametrize",
     "run",
     "run_campaign",
 ]

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import warnings
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -18,7 +18,7 @@ from solvation.command.compare import compare_command
 from solvation.command.doctor import doctor_command
 from solvation.command.export import export_command
 from solvation.command.new import new_command
-from solvation.command.outcome import say_line
+from solvation.command.outcome import say_line, show_version
 from solvation.command.parametrize import parametrize_command
 from solvation.command.show import show_command
 from solvation.command.stage import build_command, report_command, run_command, simulate_command
@@ -58,6 +58,18 @@ app.command("forcefields")(forcefields_command)
 app.command("parametrize")(parametrize_command)
 app.command("export")(export_command)
 app.command("doctor")(doctor_command)
+
+
+@app.callback()
+def _choose(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=show_version, help="Print the version and stop."
+        ),
+    ] = False,
+) -> None:
+    """Hold the options that belong to no command."""
 
 
 def main() -> None:

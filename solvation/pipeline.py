@@ -27,6 +27,7 @@ from solvation.workspace import RunFolder, collect_versions, open_run, write_ato
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from solvation.analyze.plugin import Plugin
     from solvation.analyze.reference import ReferenceFrame
     from solvation.simulate.crew import Spread
     from solvation.simulate.hardware import Hardware
@@ -54,6 +55,7 @@ def run(
     allow_scripts: bool = False,
     jobs: int = 1,
     scheduler: str | None = None,
+    plugins: Sequence[Plugin] = (),
     command: str | None = None,
     progress: Listener | None = None,
 ) -> Run:
@@ -88,6 +90,8 @@ def run(
         Whether a force field may run Python code while a box is built.
     jobs, scheduler
         See `solvation.worker.open_workers`.
+    plugins
+        Observables of your own, see `solvation.analyze.plugin`.
     command
         What the user typed, for the manifest.
     progress
@@ -104,6 +108,10 @@ def run(
         If time was up, or SIGINT or SIGTERM came while replicas ran; call again to go on.
     SolvationError
         One line: what is wrong, where, and what to do. What was computed stays.
+    RecipeError
+        If a stage is not known.
+    WorkspaceError
+        If the folder holds no run, and ``since`` needs one.
 
     Examples
     --------
@@ -157,7 +165,7 @@ def run(
         if "analyze" in chosen:
             halt.check()
             with open_workers(jobs, scheduler) as workers:
-                _analyze(folder, resolved, plan, workers, progress)
+                _analyze(folder, resolved, plan, workers, progress, plugins)
         if "report" in chosen:
             _report(folder, resolved, progress)
     return Run(folder=folder)
@@ -196,6 +204,7 @@ def analyze_trajectory(
     cutoffs: Mapping[str, float] | None = None,
     temperature: float | None = None,
     transport: bool = True,
+    plugins: Sequence[Plugin] = (),
     frame: ReferenceFrame = "barycentric",
     viscosity: float | None = None,
     series: bool = False,
@@ -223,6 +232,8 @@ def analyze_trajectory(
         K; needed for conductivities, 298.15 when not given.
     transport
         Whether to follow the molecules; not needed for structure.
+    plugins
+        Observables of your own, see `solvation.analyze.plugin`.
     frame
         Against what motion is measured: ``"barycentric"``, ``"solvent"`` or ``"volume"``.
     viscosity
@@ -255,7 +266,7 @@ def analyze_trajectory(
         with folder.record_stage("analyze", inputs):
             tree, quantities = analyze_scene(
                 scene, cutoffs=cutoffs, temperature=temperature, transport=transport,
-                series=series, ssip=ssip, frame=frame, workers=workers,
+                series=series, ssip=ssip, frame=frame, plugins=plugins, workers=workers,
                 progress=relay_frames(progress),
             )  # fmt: skip
             quantities = add_corrections(
@@ -377,6 +388,7 @@ def _analyze(
     plan: Plan,
     workers: Workers,
     progress: Listener | None,
+    plugins: Sequence[Plugin] = (),
 ) -> None:
     """Do the analyze stage."""
     from solvation.analyze.bulk import add_bulk
@@ -393,7 +405,8 @@ def _analyze(
         raise WorkspaceError(
             f"{folder.path} has no complete trajectory; run `solvation simulate` first"
         )
-    inputs = hash_analysis(recipe, [*sizes, collect_versions()["solvation"]])
+    own = [repr(plugin) for plugin in plugins]
+    inputs = hash_analysis(recipe, [*sizes, collect_versions()["solvation"], *own])
     if folder.is_done("analyze", inputs) and folder.results.exists() and folder.summary.exists():
         return
     audit = load_audit(folder.build(plan.replicas[0].box))
@@ -411,6 +424,7 @@ def _analyze(
             charge_scale=audit["charge_scale"],
             partial_charges=audit.get("partial_charges"),
             starts=[replica.start for replica in plan.replicas],
+            plugins=plugins,
             frame=recipe.analysis.frame,
             ssip=recipe.analysis.ssip,
             series=recipe.analysis.series,

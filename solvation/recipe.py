@@ -61,15 +61,23 @@ class Recipe(Table):
     note: str = ""
     """Anything a reader should know, e.g. where the concentration comes from."""
     salt: tuple[Salt, ...] = ()
+    """Salts; none for a pure solvent or a mixture of solvents."""
     solvent: tuple[Solvent, ...] = ()
+    """Components of the solvent; their fractions add up to 1."""
     additive: tuple[Additive, ...] = ()
+    """Molecules beside the solvent, a known amount of each."""
     missing: Missing | None = None
     """Set only where no force field can describe the electrolyte; then there may be no solvent."""
     conditions: Conditions = Conditions()
+    """Temperature and pressure."""
     model: Model = Model()
+    """The interactions."""
     box: Box = Box()
+    """How large."""
     protocol: Protocol = Protocol()
+    """How to simulate."""
     analysis: Analysis = Analysis()
+    """What is looked for, and against what."""
 
     @model_validator(mode="after")
     def _check(self) -> Recipe:

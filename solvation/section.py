@@ -164,7 +164,9 @@ class Conditions(Table):
     """Temperature and pressure."""
 
     temperature: Temperature = Temperature("298.15 K")
+    """Of the thermostat, and of every result."""
     pressure: Pressure = Pressure("1 bar")
+    """Of the barostat, until production."""
 
 
 class Model(Table):
@@ -237,8 +239,11 @@ class Protocol(Table):
     seed: int = Field(default=2026, ge=0, lt=2**31, strict=True)
     """The one seed: packing, velocities and noise follow from it."""
     timestep: Time | None = None
+    """Step of the integrator."""
     hydrogen_mass: Mass | None = None
+    """Mass of every hydrogen, taken from its neighbour; heavier ones allow longer steps."""
     friction: Rate | None = None
+    """Friction of the Langevin thermostat."""
     heat_temperature: Temperature | None = None
     """Temperature at which packing is forgotten."""
     heat_time: Duration | None = None

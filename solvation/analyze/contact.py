@@ -107,7 +107,10 @@ class ContactTable:
 
 
 def find_frame(rows: npt.NDArray[np.void], frame: int) -> int:
-    """Return the first row of a frame or a later one; reads a few rows of a map, not all."""
+    """Return the first row of a frame or a later one; reads a few rows of a map, not all.
+
+    ``rows`` have the shape ``(n_rows,)`` and are sorted by their number of the frame.
+    """
     return bisect_left(range(len(rows)), frame, key=lambda i: int(rows[i]["frame"]))
 
 
@@ -162,7 +165,10 @@ class ContactRows:
     def append(
         self, block: Block, contacts: npt.NDArray[np.void], shared: npt.NDArray[np.void]
     ) -> None:
-        """Take rows whose frames count within the block."""
+        """Take rows whose frames count within the block.
+
+        Both arrays are structured, shape ``(n_rows,)``.
+        """
         contacts["frame"] += block.start
         shared["frame"] += block.start
         table = ContactTable(

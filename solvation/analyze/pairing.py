@@ -69,6 +69,8 @@ def find_pairing(scene: Scene, table: ContactTable) -> Pairing:
 def pair_ions(scene: Scene, bindings: Bindings, shared: npt.NDArray[np.void]) -> Pairing:
     """Do that for a stretch of frames that fits in memory.
 
+    ``shared`` has the shape ``(n_rows,)``.
+
     Parameters
     ----------
     scene

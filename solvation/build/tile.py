@@ -10,6 +10,7 @@ first step on.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,7 +40,7 @@ def choose_tiles(n_atoms: int) -> int:
     """
     if n_atoms <= _LARGEST:
         return 1
-    return max(2, round((n_atoms / _TILE) ** (1 / 3)))
+    return max(2, round(math.cbrt(n_atoms / _TILE)))
 
 
 def fill_tile(numbers: Sequence[int], tiles: int) -> list[int]:

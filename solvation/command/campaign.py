@@ -122,14 +122,15 @@ def _show_plan(campaign: Campaign, points: Sequence[Point], as_json: bool) -> No
     if as_json:
         print(json.dumps({"points": rows, "job_script": script}, indent=1))
         return
+    counts = [len(make_plan(point.recipe).replicas) for point in points]
     header = ("point", "concentration", "K", "model", "replicas", "production")
     cells = [
         (point.label, point.concentration, f"{point.temperature:g}", point.model,
-         str(len(row["replicas"])), str(row["production"]))
-        for point, row in zip(points, rows, strict=True)
+         str(count), str(row["production"]))
+        for point, row, count in zip(points, rows, counts, strict=True)
     ]  # fmt: skip
     show_table(header, cells)
-    total = sum(len(row["replicas"]) for row in rows)
+    total = sum(counts)
     staff = campaign.workers
     who = f"{staff.number} {staff.kind} worker(s)" if staff.address is None else staff.address
     print(f"{len(rows)} points, {total} replicas, on {who}")

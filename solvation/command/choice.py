@@ -18,6 +18,7 @@ __all__ = [
     "MaxHoursOption",
     "OutputOption",
     "PlatformOption",
+    "PluginOption",
     "Profile",
     "ProfileOption",
     "RecipeArgument",
@@ -66,6 +67,10 @@ RecipeArgument = Annotated[
     ),
 ]
 JobsOption = Annotated[int, typer.Option(min=1, help="Processes that look at frames.", metavar="N")]
+PluginOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Observable of your own, see the how-to; repeatable.", metavar="FILE:CLASS"),
+]
 SchedulerOption = Annotated[
     str | None,
     typer.Option(help="Dask scheduler whose workers look at frames.", metavar="ADDRESS"),

@@ -36,6 +36,7 @@ from solvation.errors import RecipeError, StopError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from solvation.analyze.plugin import Plugin
     from solvation.event import StageName
     from solvation.job import Run
 
@@ -223,6 +224,7 @@ def run_stages(
     allow_scripts: bool = False,
     jobs: int = 1,
     scheduler: str | None = None,
+    plugins: Sequence[Plugin] = (),
 ) -> None:
     """Load a recipe or a run folder and run the pipeline."""
     effort, began = effort or Effort(), time.monotonic()
@@ -283,6 +285,7 @@ def run_stages(
                     allow_scripts=allow_scripts,
                     jobs=jobs,
                     scheduler=scheduler,
+                    plugins=plugins,
                     command=write_command_line(),
                     progress=listen,
                 )

@@ -67,6 +67,8 @@ class Lifetime:
 def find_runs(pair: npt.ArrayLike, frame: npt.ArrayLike, n_frames: int, *, gap: int = 0) -> Runs:
     """Group contacts into runs, bridging absences of up to ``gap`` frames.
 
+    Times are counted in frames.
+
     Parameters
     ----------
     pair, frame
@@ -254,11 +256,17 @@ class Survival:
         )
 
     def continuous(self) -> Floats:
-        r"""Return the chance that a contact has lasted through the lag without a break."""
+        r"""Return the chance that a contact has lasted through the lag without a break.
+
+        A probability at each lag, shape ``(n_lags,)``.
+        """
         return self.uninterrupted / np.where(self.origins > 0, self.origins, np.nan)
 
     def intermittent(self) -> Floats:
-        r"""Return the chance that a pair is in contact after the lag, breaks allowed."""
+        r"""Return the chance that a pair is in contact after the lag, breaks allowed.
+
+        A probability at each lag, shape ``(n_lags,)``.
+        """
         return self.again / np.where(self.origins > 0, self.origins, np.nan)
 
 
@@ -269,6 +277,8 @@ def count_survival(runs: Runs, n_frames: int, lags: npt.ArrayLike) -> Survival:
 
     with h = 1 in contact; the continuous one asks for h = 1 all the way (Rapaport, Mol. Phys.
     1983, 50, 1151, doi:10.1080/00268978300102931).
+
+    Lags have the shape ``(n_lags,)``.
 
     Parameters
     ----------

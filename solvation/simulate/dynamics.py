@@ -52,6 +52,7 @@ class Outcome:
     """How a replica ended."""
 
     replica: str
+    """Its name."""
     platform: str
     """Platform, device and version."""
     speed: float

@@ -128,7 +128,13 @@ def cut_file(path: Path, length: int) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn a failed write into one line."""
+    """Turn a failed write into one line.
+
+    Raises
+    ------
+    WorkspaceError
+        Naming the file, and what the system said.
+    """
     try:
         yield
     except OSError as error:

@@ -253,6 +253,7 @@ def test_new_writes_a_recipe_that_can_be_run_and_never_over_another(
     text = (tmp_path / "mine.toml").read_text()
     assert "#" in text
     recipe = load_recipe(tmp_path / "mine.toml")
+    assert recipe.model.forcefield == "opls-clp"  # the default, where it covers all of it
     assert (recipe.salt[0].formula, recipe.salt[0].concentration) == ("Ca(TFSI)2", "0.25 mol/L")
     assert recipe.solvent[0].label == "DME"
     code, _, err = call(*words)
@@ -355,3 +356,16 @@ def test_export_asks_for_a_program_and_a_box(call: Call, finished: RunFolder) ->
     code, _, err = call("export", str(finished.path), "--to", "gromacs", "--set", "seed=1")
     assert code == 2
     assert "--set goes with a recipe" in err
+
+
+def test_version(call: Call) -> None:
+    import solvation
+
+    assert call("--version") == (0, f"{solvation.__version__}\n", "")
+
+
+def test_the_list_of_commands_is_not_cut_off(call: Call) -> None:
+    out = call("--help")[1]
+    listed = out.partition("Commands:")[2]
+    assert "..." not in listed
+    assert listed.count("\n") >= len(COMMANDS)
