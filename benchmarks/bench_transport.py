@@ -3,8 +3,8 @@
 ``python benchmarks/bench_transport.py FOLDER`` writes what it needs into FOLDER (see
 ``synthetic_trajectory.py``) and prints JSON: CPU time of reading, of the paths of all molecules,
 the mean squared displacements of all species with their fits, and the collective coefficients of
-the ions, and of MDAnalysis ``EinsteinMSD`` for the cations alone; peak memory in a process of its own,
-beside 2 x (molecules x frames x 24 bytes) + 300 MB. Reading and analysis take turns in one
+the ions, and of MDAnalysis ``EinsteinMSD`` for the cations alone; peak memory in a process of its
+own, beside 2 x (molecules x frames x 24 bytes) + 300 MB. Reading and analysis take turns in one
 process, and what counts is the ratio.
 """
 
