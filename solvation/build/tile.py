@@ -39,7 +39,7 @@ def choose_tiles(n_atoms: int) -> int:
     """
     if n_atoms <= _LARGEST:
         return 1
-    return max(2, round((n_atoms / _TILE) ** (1 / 3)))
+    return max(2, round(float((n_atoms / _TILE) ** (1 / 3))))
 
 
 def fill_tile(numbers: Sequence[int], tiles: int) -> list[int]:

@@ -298,7 +298,7 @@ def _explain(error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        tables = {"workers": Staff, "model": ModelChoice}
+        tables: dict[str, type[Table]] = {"workers": Staff, "model": ModelChoice}
         table = tables.get(str(first["loc"][0]), Campaign) if len(first["loc"]) > 1 else Campaign
         known = [field.alias or name for name, field in table.model_fields.items()]
         near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1, cutoff=0.5)
