@@ -6,7 +6,7 @@ import json
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -107,7 +107,7 @@ def _show_plan(campaign: Campaign, points: Sequence[Point], as_json: bool) -> No
     from solvation.simulate.protocol import make_plan
 
     script = write_job_script(campaign.workers) if campaign.workers.is_batch else None
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "point": point.label,
             "system": point.system,
