@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from solvation.build.parametrize import parametrize
+    from solvation.campaign.schedule import run_campaign
     from solvation.errors import (
         AuditError,
         ForceFieldError,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         RecipeError,
         SimulationError,
         SolvationError,
+        StopError,
         TrajectoryError,
         UnitError,
         WorkspaceError,
@@ -49,6 +51,7 @@ _HOMES = {
     "Run": "job",
     "SimulationError": "errors",
     "SolvationError": "errors",
+    "StopError": "errors",
     "TrajectoryError": "errors",
     "UnitError": "errors",
     "WorkspaceError": "errors",
@@ -63,6 +66,7 @@ _HOMES = {
     "open_results": "job",
     "parametrize": "build.parametrize",
     "run": "pipeline",
+    "run_campaign": "campaign.schedule",
 }
 
 __version__ = "0.1.0"
@@ -78,6 +82,7 @@ __all__ = [
     "Run",
     "SimulationError",
     "SolvationError",
+    "StopError",
     "TrajectoryError",
     "UnitError",
     "WorkspaceError",
@@ -93,6 +98,7 @@ __all__ = [
     "open_results",
     "parametrize",
     "run",
+    "run_campaign",
 ]
 
 

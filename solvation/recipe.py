@@ -21,7 +21,7 @@ from solvation.extension import add_species
 from solvation.layers import apply_setting, flatten, read_layers
 from solvation.library import find_system
 from solvation.polarizable import is_polarizable
-from solvation.profile import POLARIZABLE, PROFILES
+from solvation.profile import POLARIZABLE, PROFILES, stretch_annealing
 from solvation.section import (
     Additive,
     Analysis,
@@ -128,6 +128,8 @@ class Recipe(Table):
             raise RecipeError(f'profile "{name}" is not known; choose one of {", ".join(PROFILES)}')
         data = self.to_dict()
         defaults = dict(PROFILES[name])
+        if name != "quick":  # which shows the road, and believes nothing
+            defaults = stretch_annealing(defaults, [ion for s in self.salt for ion in s.ions])
         if is_polarizable(self.model.forcefield):
             defaults |= POLARIZABLE
         cations, atoms = defaults.pop("cations"), defaults.pop("atoms")

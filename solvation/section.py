@@ -268,6 +268,13 @@ class Protocol(Table):
     shear_time: Duration | None = None
     """How long a flow is driven with each of three accelerations after the production, for the
     viscosity; zero for none."""
+    tempering: Temperature | None = None
+    """Hottest temperature that the production wanders to and back, for shells that do not exchange
+    at the target; only frames at the target are kept, and kinetics is not measured."""
+    precision: Literal["mixed", "single", "double"] = "mixed"
+    """Of GPUs; mixed sums single-precision forces in double, and integrates in double."""
+    deterministic: bool = Field(default=False, strict=True)
+    """Whether forces are summed in a fixed order, so that the same seed gives the same bits."""
 
     @model_validator(mode="after")
     def _check(self) -> Protocol:

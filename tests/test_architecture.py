@@ -33,8 +33,9 @@ HOMES = {
     "parmed": ("export/amber.py",),
     "MDAnalysis": ("analyze/reader.py",),
     "matplotlib": ("report/figures.py", "report/chart.py", "report/panel.py"),
-    "dask": ("worker.py", "campaign.py"),
-    "distributed": ("worker.py", "campaign.py"),
+    "dask": ("worker.py", "campaign/"),
+    "distributed": ("worker.py", "campaign/"),
+    "dask_jobqueue": ("campaign/",),
 }
 """Where each heavy library may be imported, inside functions only."""
 

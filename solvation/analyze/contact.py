@@ -85,11 +85,13 @@ class ContactTable:
 
         Shared solvent is left out.
         """
-        edges = [[find_frame(self.contacts, int(f) + k) for k in (0, 1)] for f in frames]
-        pieces = [np.array(self.contacts[low:high]) for low, high in edges]
-        for k, piece in enumerate(pieces):
+        pieces = []
+        for k, frame in enumerate(frames.tolist()):
+            low, high = (find_frame(self.contacts, i) for i in (frame, frame + 1))
+            piece = np.array(self.contacts[low:high])
             piece["frame"] = k
-        release(self.contacts)
+            pieces.append(piece)
+            release(self.contacts)
         return replace(
             self, n_frames=len(pieces), times=self.times[frames],
             contacts=np.concatenate([np.empty(0, self.contacts.dtype), *pieces]),

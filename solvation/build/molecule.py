@@ -87,8 +87,9 @@ SHELLS = {
 10.1002/aenm.202402157); the others are usual coordination numbers. Starting points only."""
 
 
-_PATIENCE = 5
-"""Seconds for one try; a shell takes a few hundredths, ligands that cannot fit take minutes."""
+_PATIENCE = 20
+"""Seconds for one try, by the clock; a shell takes a few hundredths, one with two large anions a
+second, on a busy machine many; ligands that cannot fit take minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

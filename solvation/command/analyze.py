@@ -132,8 +132,9 @@ def analyze_command(
             settings += [f"analysis.ssip={ssip.value}"] if ssip else []
             settings += ["analysis.series=true"] if series else []
             run_stages(
-                recipe, output, None, "auto", None, Stage.analyze, settings, strict, as_json,
-                since=Stage.analyze, jobs=jobs, scheduler=scheduler, plugins=plugins,
+                recipe, output, until=Stage.analyze, since=Stage.analyze, settings=settings,
+                strict=strict, as_json=as_json, jobs=jobs, scheduler=scheduler,
+                plugins=plugins,
             )  # fmt: skip
             return
         if not trajectory:

@@ -10,8 +10,12 @@ import typer
 
 __all__ = [
     "AllowScriptsOption",
+    "AtOnceOption",
+    "DeviceOption",
+    "ExtendOption",
     "JobsOption",
     "JsonOption",
+    "MaxHoursOption",
     "OutputOption",
     "PlatformOption",
     "PluginOption",
@@ -22,6 +26,8 @@ __all__ = [
     "SchedulerOption",
     "SeriesOption",
     "SetOption",
+    "Spread",
+    "SpreadOption",
     "SsipOption",
     "SsipRule",
     "Stage",
@@ -44,6 +50,13 @@ class Stage(StrEnum):
     simulate = "simulate"
     analyze = "analyze"
     report = "report"
+
+
+class Spread(StrEnum):
+    """What replicas at the same time are."""
+
+    processes = "processes"
+    threads = "threads"
 
 
 RecipeArgument = Annotated[
@@ -74,6 +87,34 @@ ProfileOption = Annotated[
 ]
 PlatformOption = Annotated[
     str, typer.Option(help="auto, CUDA, HIP, OpenCL, CPU or Reference.", metavar="PLATFORM")
+]
+DeviceOption = Annotated[
+    str,
+    typer.Option(
+        help="Number of the GPU, or several, over which replicas are spread: 0,1.", metavar="N"
+    ),
+]
+AtOnceOption = Annotated[
+    int | None,
+    typer.Option(
+        "--at-once",
+        min=1,
+        help="Replicas at the same time [default: as many as pay].",
+        metavar="N",
+    ),
+]
+SpreadOption = Annotated[Spread, typer.Option(help="What replicas that run at the same time are.")]
+MaxHoursOption = Annotated[
+    float | None,
+    typer.Option(
+        "--max-hours", help="Stop at a checkpoint after so many hours, exit code 130.", metavar="H"
+    ),
+]
+ExtendOption = Annotated[
+    str | None,
+    typer.Option(
+        help='Make the production of a finished run longer, e.g. "50 ns".', metavar="TIME"
+    ),
 ]
 ReplicasOption = Annotated[
     int | None,

@@ -37,6 +37,7 @@ BOXES = [
     ("opls-clp", "Mg", "BBu2Ph2", "THF", "contact"),
     ("opls-clp", "Mg", "FPB", "G2", "contact"),
     ("opls-clp", "Mg", "CB11H12", "G3", "separated"),
+    ("opls-clp", "Mg", "TPFA", "DME", "separated"),
     ("opls1996-clp", "Ca", "CB11H12", "THF", "contact"),
     ("opls-clp", "Mg", "FCB11H11", "G3", "contact"),
     ("opls1996-clp", "Ca", "PF6", "G2", "contact"),
@@ -85,7 +86,7 @@ POLARIZABLE = (
 )  # fmt: skip
 
 
-WAITING = {"TPFA", "BTFE3OTf"}
+WAITING = {"BTFE3OTf"}
 """Species whose parameters are being derived; one that has them must leave this list."""
 
 

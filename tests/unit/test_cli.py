@@ -79,6 +79,7 @@ COMMANDS = (
     "new",
     "forcefields",
     "export",
+    "doctor",
 )
 
 
@@ -114,6 +115,34 @@ def test_options_reach_the_pipeline(call: Call, asked: list[dict]) -> None:
     assert choices["replicas"] == 3
     assert choices["until"] == "simulate"
     assert choices["command"].startswith("solvation run mg-tfsi2-dme -o there")
+
+
+def test_what_a_long_run_needs_reaches_the_pipeline(call: Call, asked: list[dict]) -> None:
+    code, _, err = call(
+        "run", "mg-tfsi2-dme", "--device", "0,1", "--at-once", "4", "--spread", "threads",
+        "--extend", "50 ns", "--max-hours", "2", "--until", "simulate",
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    (choices,) = asked
+    assert (choices["device"], choices["at_once"], choices["spread"]) == ("0,1", 4, "threads")
+    assert choices["extend"] == "50 ns"
+    assert 1.9 < choices["max_hours"] <= 2
+
+
+def test_until_converged(call: Call, asked: list[dict]) -> None:
+    code, _, err = call("run", "mg-tfsi2-dme", "--until-converged", "density:10%")
+    assert (code, err) == (0, "")
+    assert len(asked) == 1
+    for arguments, message in (
+        (("--until-converged", "density"), "is not understood"),
+        (("--until-converged", "viscosity:10%"), "no quantity viscosity"),
+        (("--until-converged", "density:1%", "--until", "build"), "leave out --until"),
+        (("--cap", "5 ns"), "--cap goes with --until-converged"),
+        (("--branch", "x"), "give the folder of that run"),
+    ):
+        code, _, err = call("run", "mg-tfsi2-dme", *arguments)
+        assert code == 2
+        assert message in err
 
 
 @pytest.mark.parametrize(

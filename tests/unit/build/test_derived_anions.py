@@ -15,14 +15,13 @@ from solvation.build.system import isolate_molecule
 from solvation.library import find_species
 
 FORCEFIELD = load_forcefield("opls-clp")
-FOLDERS = sorted(f.parent for f in FORCEFIELD.folder.glob("derivation/*/validation.json"))
-ABOVE = {"ALHFIP4", "FPB"}
+ABOVE = {"ALHFIP4", "FPB", "TPFA"}
 """Farther than 0.15 Å from their reference, as the card says."""
 BLOCK = next(b for b in FORCEFIELD.card["block"] if b["name"] == "derived anions")
+FOLDERS = [FORCEFIELD.folder / "derivation" / name for name in sorted(BLOCK["species"])]
 
 
 def test_every_derived_anion_has_its_derivation():
-    assert {folder.name for folder in FOLDERS} >= set(BLOCK["species"])
     assert set(BLOCK["species"]) <= set(FORCEFIELD.card["validation"])
     for folder in FOLDERS:
         asked = json.loads((folder / "input.json").read_text())
