@@ -87,8 +87,8 @@ print("page:", series.page)
 # %% [markdown]
 # ## Check
 #
-# Two diglymes, six oxygens, around Li⁺ and Mg²⁺ and more around Ca²⁺; and nothing about pairing that
-# a run of 40 ps could not know.
+# Two diglymes, six oxygens, around Li⁺ and Mg²⁺ and more around Ca²⁺; and nothing about pairing
+# that a run of 40 ps could not know.
 
 # %%
 peaks = {c: run[f"rdf.{c}-G2.O.first_peak"].value for c, run in runs.items()}

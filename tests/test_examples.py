@@ -52,7 +52,14 @@ def test_examples_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 FOLDER = Path(__file__).resolve().parent.parent / "examples"
 QUICK = ("foreign_trajectory", "long_enough", "own_analyzer")
 """Seconds."""
-LONG = ("conductivity", "export_and_shells", "own_anion", "run_electrolyte", "who_pairs")
+LONG = (
+    "conductivity",
+    "dask_campaign",
+    "export_and_shells",
+    "own_anion",
+    "run_electrolyte",
+    "who_pairs",
+)
 """A minute to an hour."""
 
 

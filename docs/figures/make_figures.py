@@ -1,6 +1,6 @@
 """Make every picture of README and documentation, and what its example prints: ``make figures``.
 
-What is needed is run first, the runs of tutorials and examples (an hour on a laptop), and is kept in
+What is needed is run first, tutorials and examples (an hour on a laptop), and is kept in
 ``runs/``, so that a second call only draws. The picture of the report is taken with Chromium.
 """
 
