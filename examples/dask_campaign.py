@@ -56,7 +56,7 @@ def main():
     campaign = solvation.run_campaign(file, OUT / "small")
     for standing in campaign.standings:
         done = f"{standing.replicas_done}/{standing.n_replicas}"
-        print(f"{standing.folder.name:28} {standing.state:10} {done}")
+        print(f"{standing.folder.name:28} {standing.state:10} {done} {standing.error}")
 
     # All numbers, by system, concentration, temperature and model.
     data = campaign.open_results().to_dataset()
