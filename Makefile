@@ -2,15 +2,17 @@
 # make test   sets up and runs the tests
 # make lint   style, types, layers
 # make slow   the longer physics
+# make docs   builds the documentation into docs/_build/html, without a network
+# make figures  makes every picture of README and documentation, from real runs
 
 PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow lint lock clean
+.PHONY: help demo test slow lint docs figures lock clean
 
 help:
-	@sed -n 's/^# //p' Makefile | head -4
+	@sed -n 's/^# //p' Makefile | head -6
 
 .venv/.ready: pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit("solvation needs Python 3.11 or newer; try make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -34,9 +36,22 @@ lint: .venv/.ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+.venv/.docs: .venv/.ready docs/requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r docs/requirements.lock
+	@touch $@
+
+docs: .venv/.docs
+	$(BIN)/python -m sphinx -E -b html -W --keep-going --quiet docs docs/_build/html
+	@echo docs/_build/html/index.html
+
+figures: .venv/.ready
+	MPLBACKEND=Agg $(BIN)/python docs/figures/make_figures.py
+
 lock:
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
 	  --no-emit-index-url --no-header --no-annotate --quiet -o requirements.lock
+	uv pip compile pyproject.toml --extra docs --constraint requirements.lock --universal \
+	  --python-version 3.11 --no-emit-index-url --no-header --no-annotate --quiet -o docs/requirements.lock
 
 clean:
-	rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv docs/_build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -17,6 +17,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from solvation.build.parametrize import parametrize
+    from solvation.campaign.schedule import run_campaign
     from solvation.errors import (
         AuditError,
         ForceFieldError,
@@ -25,10 +27,12 @@ if TYPE_CHECKING:
         RecipeError,
         SimulationError,
         SolvationError,
+        StopError,
         TrajectoryError,
         UnitError,
         WorkspaceError,
     )
+    from solvation.export.delivery import export_run
     from solvation.job import Run, open_results
     from solvation.library import find_species, list_forcefields, list_species, list_systems
     from solvation.pipeline import analyze_trajectory, run
@@ -47,18 +51,22 @@ _HOMES = {
     "Run": "job",
     "SimulationError": "errors",
     "SolvationError": "errors",
+    "StopError": "errors",
     "TrajectoryError": "errors",
     "UnitError": "errors",
     "WorkspaceError": "errors",
     "analyze_trajectory": "pipeline",
     "compare_runs": "series",
+    "export_run": "export.delivery",
     "find_species": "library",
     "list_forcefields": "library",
     "list_species": "library",
     "list_systems": "library",
     "load_recipe": "recipe",
     "open_results": "job",
+    "parametrize": "build.parametrize",
     "run": "pipeline",
+    "run_campaign": "campaign.schedule",
 }
 
 __version__ = "0.1.0"
@@ -74,19 +82,23 @@ __all__ = [
     "Run",
     "SimulationError",
     "SolvationError",
+    "StopError",
     "TrajectoryError",
     "UnitError",
     "WorkspaceError",
     "__version__",
     "analyze_trajectory",
     "compare_runs",
+    "export_run",
     "find_species",
     "list_forcefields",
     "list_species",
     "list_systems",
     "load_recipe",
     "open_results",
+    "parametrize",
     "run",
+    "run_campaign",
 ]
 
 

@@ -35,8 +35,10 @@ class Amount(str):
     minimum: float = 0.0
     """Smallest value allowed; itself allowed only when `inclusive`."""
     inclusive: bool = False
+    """Whether `minimum` itself is allowed."""
 
     magnitude: float
+    """The number, in `unit`."""
 
     def __new__(cls, text: object) -> Amount:
         """Parse ``text``; raises `UnitError` or `RecipeError`."""
@@ -119,6 +121,7 @@ class Concentration(Amount):
     __slots__ = ("per",)
 
     per: Literal["liter", "kilogram"]
+    """Whether it is per liter of solution or per kilogram of solvent."""
 
     def __new__(cls, text: object) -> Concentration:
         """Parse ``text`` as mol/L, or else as mol/kg."""

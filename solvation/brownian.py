@@ -76,7 +76,10 @@ class BrownianIons:
 
     @property
     def charges(self) -> Floats:
-        """Charges of the kinds, e, the solvent's last."""
+        """Charges of the kinds, e, the solvent's last.
+
+        Shape ``(n_kinds,)``.
+        """
         return np.array([k.charge for k in self.kinds], dtype=np.float64)
 
     @property
@@ -91,7 +94,10 @@ class BrownianIons:
         return float(z @ self.complete() @ z)
 
     def complete(self) -> Floats:
-        """Return the coefficients of all kinds, the solvent among them, m2/s."""
+        """Return the coefficients of all kinds, the solvent among them, m2/s.
+
+        Shape ``(n_kinds, n_kinds)``.
+        """
         ionic = np.array(self.collective, dtype=np.float64)
         mass = np.array([k.mass for k in self.kinds])
         # The centre of mass rests: the solvent moves against the ions.
@@ -100,7 +106,10 @@ class BrownianIons:
         return whole
 
     def solvent_frame(self) -> Floats:
-        """Return the coefficients of the ionic species relative to the solvent, m2/s."""
+        """Return the coefficients of the ionic species relative to the solvent, m2/s.
+
+        Shape ``(n_ionic, n_ionic)``.
+        """
         n = np.array([k.n for k in self.kinds], dtype=np.float64)
         shift = np.eye(len(n))
         shift[:, -1] -= n / n[-1]

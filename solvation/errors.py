@@ -11,6 +11,7 @@ r"""Everything that can go wrong, as one small tree.
     ├── AuditError             (ValueError)    a built system that must not be simulated
     ├── SimulationError        (RuntimeError)  a run that blew up, or no platform to run it
     ├── TrajectoryError        (ValueError)    a trajectory or topology that cannot be analyzed
+    ├── StopError              (RuntimeError)  a run that was asked to stop, and resumes
     └── WorkspaceError         (OSError)       a run folder that cannot be read, written or shared
 
 Each is also the builtin named beside it, so ``except ValueError`` works for people who do
@@ -25,6 +26,7 @@ __all__ = [
     "RecipeError",
     "SimulationError",
     "SolvationError",
+    "StopError",
     "TrajectoryError",
     "UnitError",
     "WorkspaceError",
@@ -66,6 +68,12 @@ class SimulationError(SolvationError, RuntimeError):
     """The run blew up, or no platform can run it."""
 
     exit_code = 3
+
+
+class StopError(SolvationError, RuntimeError):
+    """The run stopped because it was asked to, at a checkpoint; it can be resumed."""
+
+    exit_code = 130
 
 
 class TrajectoryError(SolvationError, ValueError):

@@ -48,7 +48,8 @@ _PROSE = frozenset(
 )
 """Keys of a card that decide no box; files and coverage tell by what they bring."""
 _FREE_KEYS = ("title", "note", "analysis", "protocol.production_time", "protocol.replicas",
-              "protocol.checkpoint_interval", "protocol.profile", "protocol.record_interval",
+              "protocol.checkpoint_interval", "protocol.profile", "protocol.precision",
+              "protocol.deterministic", "protocol.record_interval",
               "protocol.stress_interval", "protocol.shear_time")  # fmt: skip
 """What may change between two runs into one folder: a run can be made longer or wider, and what
 is written beside the trajectory does not change it."""

@@ -24,7 +24,13 @@ Choice = TypeVar("Choice", bound=str)
 
 
 def split_pairs(option: str, items: Sequence[str] | None) -> dict[str, str]:
-    """Read ``NAME=VALUE`` options."""
+    """Read ``NAME=VALUE`` options.
+
+    Raises
+    ------
+    RecipeError
+        If an item is not understood.
+    """
     pairs = {}
     for item in items or ():
         key, equals, value = item.partition("=")
@@ -44,7 +50,13 @@ def split_pieces(path: Path) -> list[Path]:
 
 
 def read_number(option: str, text: Any) -> float:
-    """Read one number of an option."""
+    """Read one number of an option.
+
+    Raises
+    ------
+    RecipeError
+        If it is none.
+    """
     try:
         return float(text)
     except ValueError as error:
@@ -52,7 +64,13 @@ def read_number(option: str, text: Any) -> float:
 
 
 def read_charge(name: str, text: str) -> int:
-    """Read a formal charge."""
+    """Read a formal charge.
+
+    Raises
+    ------
+    RecipeError
+        If it is no whole number.
+    """
     value = read_number("charge", text)
     if not value.is_integer():
         raise RecipeError(f'--charge "{name}={text}": a formal charge is a whole number, e.g. 2')
@@ -60,7 +78,13 @@ def read_charge(name: str, text: str) -> int:
 
 
 def read_choice(option: str, text: str, choices: Sequence[Choice]) -> Choice:
-    """Read one of several words."""
+    """Read one of several words.
+
+    Raises
+    ------
+    RecipeError
+        If it is none of the choices.
+    """
     for choice in choices:
         if text == choice:
             return choice
@@ -68,7 +92,13 @@ def read_choice(option: str, text: str, choices: Sequence[Choice]) -> Choice:
 
 
 def read_positive(option: str, text: str | None, unit: str) -> float | None:
-    """Read an amount that must be above zero."""
+    """Read an amount that must be above zero.
+
+    Raises
+    ------
+    RecipeError
+        If it is not.
+    """
     from solvation.units import parse_quantity
 
     if text is None:

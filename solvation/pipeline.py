@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -10,21 +11,26 @@ from typing import TYPE_CHECKING, Any, get_args
 from solvation.analyze.specimen import write_specimens
 from solvation.errors import RecipeError, WorkspaceError
 from solvation.event import Listener, StageName, relay_frames, tell
-from solvation.inputs import hash_analysis, hash_build, hash_simulation, hash_text, list_differences
+from solvation.extend import extend_recipe, find_longest
+from solvation.inputs import hash_analysis, hash_build, hash_text, list_differences
 from solvation.job import Run, open_results
 from solvation.log import read_log
+from solvation.production import choose_hardware, find_box, simulate_replicas
+from solvation.provenance import hash_file
 from solvation.recipe import Recipe, load_recipe, set_replicas
 from solvation.report.folder import write_page
 from solvation.results import save_results, save_summary
-from solvation.simulate.progress import describe_tick
+from solvation.walk import read_walk
 from solvation.worker import Workers, open_workers
 from solvation.workspace import RunFolder, collect_versions, open_run, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from solvation.analyze.plugin import Plugin
     from solvation.analyze.reference import ReferenceFrame
-    from solvation.simulate.dynamics import Tick
+    from solvation.simulate.crew import Spread
+    from solvation.simulate.hardware import Hardware
     from solvation.simulate.protocol import Plan
 
 __all__ = ["analyze_trajectory", "rewrite_report", "run"]
@@ -38,12 +44,18 @@ def run(
     *,
     profile: str | None = None,
     platform: str = "auto",
+    device: str = "",
     replicas: int | None = None,
+    at_once: int | None = None,
+    spread: Spread = "processes",
+    max_hours: float | None = None,
+    extend: str | None = None,
     since: StageName = "build",
     until: StageName = "report",
     allow_scripts: bool = False,
     jobs: int = 1,
     scheduler: str | None = None,
+    plugins: Sequence[Plugin] = (),
     command: str | None = None,
     progress: Listener | None = None,
 ) -> Run:
@@ -58,9 +70,18 @@ def run(
     profile
         Replaces the recipe's.
     platform
-        ``"auto"``, ``"CUDA"``, ``"OpenCL"``, ``"CPU"`` or ``"Reference"``.
+        ``"auto"``, ``"CUDA"``, ``"HIP"``, ``"OpenCL"``, ``"CPU"`` or ``"Reference"``.
+    device
+        Number of the GPU, or several with commas, over which replicas are spread.
     replicas
         Replaces the recipe's number of independent runs.
+    at_once, spread
+        Replicas at the same time, None for as many as pay, and whether each is a process or a
+        thread; see `solvation.simulate.crew`.
+    max_hours
+        Hours after which to stop at a checkpoint, with `StopError`.
+    extend
+        How much longer the production of a finished run is to be, e.g. ``"50 ns"``.
     since
         The first stage to do; what comes before it must be there.
     until
@@ -69,6 +90,8 @@ def run(
         Whether a force field may run Python code while a box is built.
     jobs, scheduler
         See `solvation.worker.open_workers`.
+    plugins
+        Observables of your own, see `solvation.analyze.plugin`.
     command
         What the user typed, for the manifest.
     progress
@@ -81,14 +104,25 @@ def run(
 
     Raises
     ------
+    StopError
+        If time was up, or SIGINT or SIGTERM came while replicas ran; call again to go on.
     SolvationError
         One line: what is wrong, where, and what to do. What was computed stays.
+    RecipeError
+        If a stage is not known.
+    WorkspaceError
+        If the folder holds no run, and ``since`` needs one.
 
     Examples
     --------
     >>> run("mg-tfsi2-dme", "runs/x", profile="quick")["density"].unit  # doctest: +SKIP
     'g/cm3'
     """
+    from solvation.simulate.halt import Halt, heed_signals
+
+    began = time.monotonic()
+    if max_hours is not None and not max_hours > 0:
+        raise RecipeError(f"max_hours = {max_hours:g} leaves no time; give more than 0")
     names = get_args(StageName)
     for name in (since, until):
         if name not in names:
@@ -101,10 +135,18 @@ def run(
     if path is None:
         suffix = f"-{profile}" if profile not in (None, loaded.protocol.profile) else ""
         path = Path("runs") / f"{resolved.name}{suffix}"
-    plan = _check_before(
+    resolved = find_longest(resolved, RunFolder(path=Path(path)))
+    if extend is not None:
+        resolved = extend_recipe(resolved, RunFolder(path=Path(path)), extend)
+    plan, hardware = _check_before(
         resolved,
         platform=platform if "simulate" in chosen else None,
+        device=device,
         allow_scripts=allow_scripts or "build" not in chosen,
+    )
+    halt = Halt(
+        None if max_hours is None else began + 3600 * max_hours,
+        reason="time is up",
     )
     if since != "build" and not RunFolder(path=Path(path)).manifest.exists():
         raise WorkspaceError(f"{path} holds no run; start one with `solvation run`")
@@ -114,10 +156,16 @@ def run(
         if "build" in chosen:
             _build(folder, resolved, plan, progress, allow_scripts=allow_scripts)
         if "simulate" in chosen:
-            _simulate(folder, resolved, plan, platform, progress)
+            assert hardware is not None
+            with heed_signals(halt):
+                simulate_replicas(
+                    folder, resolved, plan, hardware, progress,
+                    halt=halt, at_once=at_once, spread=spread,
+                )  # fmt: skip
         if "analyze" in chosen:
+            halt.check()
             with open_workers(jobs, scheduler) as workers:
-                _analyze(folder, resolved, plan, workers, progress)
+                _analyze(folder, resolved, plan, workers, progress, plugins)
         if "report" in chosen:
             _report(folder, resolved, progress)
     return Run(folder=folder)
@@ -156,6 +204,7 @@ def analyze_trajectory(
     cutoffs: Mapping[str, float] | None = None,
     temperature: float | None = None,
     transport: bool = True,
+    plugins: Sequence[Plugin] = (),
     frame: ReferenceFrame = "barycentric",
     viscosity: float | None = None,
     series: bool = False,
@@ -183,6 +232,8 @@ def analyze_trajectory(
         K; needed for conductivities, 298.15 when not given.
     transport
         Whether to follow the molecules; not needed for structure.
+    plugins
+        Observables of your own, see `solvation.analyze.plugin`.
     frame
         Against what motion is measured: ``"barycentric"``, ``"solvent"`` or ``"volume"``.
     viscosity
@@ -215,7 +266,7 @@ def analyze_trajectory(
         with folder.record_stage("analyze", inputs):
             tree, quantities = analyze_scene(
                 scene, cutoffs=cutoffs, temperature=temperature, transport=transport,
-                series=series, ssip=ssip, frame=frame, workers=workers,
+                series=series, ssip=ssip, frame=frame, plugins=plugins, workers=workers,
                 progress=relay_frames(progress),
             )  # fmt: skip
             quantities = add_corrections(
@@ -232,17 +283,16 @@ def analyze_trajectory(
     return Run(folder=folder)
 
 
-def _check_before(recipe: Recipe, *, platform: str | None, allow_scripts: bool) -> Plan:
+def _check_before(
+    recipe: Recipe, *, platform: str | None, device: str, allow_scripts: bool
+) -> tuple[Plan, Hardware | None]:
     """Find what is wrong with the input before a folder is made for it."""
     from solvation.build.box import check_recipe
-    from solvation.simulate.engine import choose_platform
     from solvation.simulate.protocol import make_plan
 
     check_recipe(recipe, allow_scripts=allow_scripts)
     plan = make_plan(recipe)
-    if platform is not None:
-        choose_platform(platform)
-    return plan
+    return plan, None if platform is None else choose_hardware(recipe, platform, device)
 
 
 def _claim(folder: RunFolder, recipe: Recipe, *, command: str | None, path: str | Path) -> None:
@@ -282,21 +332,29 @@ def _build(
     from solvation.build.box import build_box, load_audit
 
     inputs = hash_build(recipe)
-    starts = list(dict.fromkeys(replica.start for replica in plan.replicas))
-    for number, start in enumerate(starts):
-        target = folder.build(start)
-        if folder.is_done(f"build/{start}", inputs) and (target / "audit.json").exists():
+    boxes = {find_box(folder, item): item for item in reversed(plan.replicas)}
+    for number, (box, first) in enumerate(reversed(boxes.items())):
+        target = folder.build(box)
+        files = ("system.xml", "state.xml", "topology.pdb", "audit.json")
+        done = folder.is_done(f"build/{box}", inputs)
+        if done and all((target / name).exists() for name in files):
             continue
-        ran = [item.name for item in plan.replicas if item.start == start]
-        if any((folder.simulate(name) / "checkpoint").exists() for name in ran):
+        ran = [item.name for item in plan.replicas if find_box(folder, item) == box]
+        began = any((folder.simulate(name) / "checkpoint").exists() for name in ran)
+        if began and not done:
             raise WorkspaceError(
                 f"{folder.path} was simulated with another version of force field "
                 f"{recipe.model.forcefield}; choose another folder with -o, or remove this one"
             )
-        tell(progress, "build", number / len(starts), f"packing the {start} box")
-        with folder.record_stage(f"build/{start}", inputs):
-            build_box(recipe, target, start=start, allow_scripts=allow_scripts)
-    audit = load_audit(folder.build(starts[0]))
+        tell(progress, "build", number / len(boxes), f"packing the {box} box")
+        with folder.record_stage(f"build/{box}", inputs):
+            build_box(
+                recipe, target, start=first.start, packing=first.packing if box == first.box else 0,
+                allow_scripts=allow_scripts,
+            )  # fmt: skip
+            if began:
+                _compare_box(folder, box)
+    audit = load_audit(folder.build(plan.replicas[0].box))
     folder.update_manifest(
         model={
             "forcefield": recipe.model.forcefield,
@@ -311,53 +369,17 @@ def _build(
     tell(progress, "build", 1.0, f"{molecules}: {audit['n_atoms']} atoms")
 
 
-def _simulate(
-    folder: RunFolder,
-    recipe: Recipe,
-    plan: Plan,
-    platform: str,
-    progress: Listener | None,
-) -> None:
-    """Do the simulate stage for every replica that is not finished."""
-    from solvation.simulate.dynamics import run_replica
-
-    inputs = hash_simulation(recipe)
-    length = recipe.protocol.production_time
-    for number, item in enumerate(plan.replicas):
-
-        def on_tick(tick: Tick, number: int = number) -> None:
-            share = (number + tick.done) / len(plan.replicas)
-            tell(progress, "simulate", share, describe_tick(tick))
-
-        key = f"simulate/{item.name}"
-        shear = [str(recipe.protocol.shear_time)] if plan.shear_time else []
-        whole = hash_text([inputs, str(length), *shear])
-        if folder.is_done(key, whole) and (folder.simulate(item.name) / "trajectory.xtc").exists():
-            continue
-        with folder.record_stage(key, whole):
-            outcome = run_replica(
-                folder.build(item.start),
-                folder.simulate(item.name),
-                plan,
-                item,
-                inputs=inputs,
-                platform=platform,
-                progress=on_tick,
+def _compare_box(folder: RunFolder, box: str) -> None:
+    """Make sure that a box that was lost and built again is the one that was simulated."""
+    known = folder.read_manifest().get("inputs", {})
+    for name in ("system.xml", "topology.pdb"):
+        key = f"build/{box}/{name}"
+        if known.get(key) != hash_file(folder.path / key):
+            raise WorkspaceError(
+                f"{folder.build(box)} was lost, and what is built now is not the same ({name}); "
+                f"copy it back from where it was, or remove {folder.path} and run again"
             )
-        folder.update_manifest(
-            platform=outcome.platform,
-            replicas={
-                item.name: {
-                    "start": item.start,
-                    "seed": item.seed,
-                    "platform": outcome.platform,
-                    "ns_per_day": round(outcome.speed, 2),
-                    "production_ps": outcome.production,
-                    "density_stationary": outcome.density_stationary,
-                }
-            },
-        )
-    tell(progress, "simulate", 1.0, f"{len(plan.replicas)} replica(s) of {length}")
+    _LOG.warning("%s was lost; built again, and the same as before", folder.build(box))
 
 
 def _analyze(
@@ -366,13 +388,14 @@ def _analyze(
     plan: Plan,
     workers: Workers,
     progress: Listener | None,
+    plugins: Sequence[Plugin] = (),
 ) -> None:
     """Do the analyze stage."""
+    from solvation.analyze.bulk import add_bulk
     from solvation.analyze.finite import add_corrections
     from solvation.analyze.recorded import add_recordings, merge_quantities
     from solvation.analyze.scene import open_scene
     from solvation.analyze.stage import analyze_scene
-    from solvation.analyze.thermo import collect_thermo, summarize_composition, summarize_density
     from solvation.build.box import load_audit
 
     names = [replica.name for replica in plan.replicas]
@@ -382,15 +405,16 @@ def _analyze(
         raise WorkspaceError(
             f"{folder.path} has no complete trajectory; run `solvation simulate` first"
         )
-    inputs = hash_analysis(recipe, [*sizes, collect_versions()["solvation"]])
+    own = [repr(plugin) for plugin in plugins]
+    inputs = hash_analysis(recipe, [*sizes, collect_versions()["solvation"], *own])
     if folder.is_done("analyze", inputs) and folder.results.exists() and folder.summary.exists():
         return
-    audit = load_audit(folder.build(plan.replicas[0].start))
+    audit = load_audit(folder.build(plan.replicas[0].box))
     temperature = recipe.conditions.temperature.magnitude
     with folder.record_stage("analyze", inputs):
         tell(progress, "analyze", 0.0, "reading the topology")
         scene = open_scene(
-            folder.build(plan.replicas[0].start) / "topology.pdb",
+            folder.build(plan.replicas[0].box) / "topology.pdb",
             trajectories,
             temperature=temperature,
         )
@@ -400,6 +424,7 @@ def _analyze(
             charge_scale=audit["charge_scale"],
             partial_charges=audit.get("partial_charges"),
             starts=[replica.start for replica in plan.replicas],
+            plugins=plugins,
             frame=recipe.analysis.frame,
             ssip=recipe.analysis.ssip,
             series=recipe.analysis.series,
@@ -414,25 +439,22 @@ def _analyze(
             tree, quantities, given=given.magnitude if given else None, temperature=temperature
         )
         logs = {name: read_log(folder.simulate(name) / "log.csv") for name in names}
-        tree["thermo"] = type(tree)(collect_thermo(logs))
-        density = summarize_density(logs)
-        units = {**audit["salts"], **audit.get("additives", {})}
-        reached = summarize_composition(logs, units, audit["asked"], density)
+        walks = None
+        if recipe.protocol.tempering is not None:
+            walks = {name: read_walk(folder.simulate(name) / "walk.csv") for name in names}
+        starts = [replica.start for replica in plan.replicas]
+        reached, quantities = add_bulk(tree, quantities, logs, audit, starts=starts, walks=walks)
         model = {"ions": "default"} | {
             key: audit[key] for key in ("forcefield", "ions", "charge_scale") if key in audit
         }
         tree.attrs.update(name=recipe.name, title=recipe.title, kind="run", **model)
         tree.attrs["recipe_hash"] = recipe.hash
-        known = {"density", *(item.name for item in reached)}
-        others = [quantity for quantity in quantities if quantity.name not in known]
         save_results(tree, folder.results)
         if "shells" in tree:  # none around neutral molecules
             write_specimens(folder.path / "structures", tree["shells"].to_dataset())
-        save_summary(
-            [density, *reached, *others], folder.summary, recipe=recipe.name, extra={"model": model}
-        )
+        save_summary(quantities, folder.summary, recipe=recipe.name, extra={"model": model})
         folder.update_manifest(composition={"reached": {item.name: item.value for item in reached}})
-    tell(progress, "analyze", 1.0, f"{len(others) + len(reached) + 1} quantities")
+    tell(progress, "analyze", 1.0, f"{len(quantities)} quantities")
 
 
 def _report(folder: RunFolder, recipe: Recipe, progress: Listener | None) -> None:

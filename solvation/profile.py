@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["POLARIZABLE", "PROFILES"]
+from solvation.amount import Duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from solvation.library import Species
+
+__all__ = ["POLARIZABLE", "PROFILES", "stretch_annealing"]
 
 _COMMON: dict[str, Any] = {
     "timestep": "4 fs",
@@ -64,3 +71,35 @@ PROFILES: dict[str, dict[str, Any]] = {
 
 POLARIZABLE: dict[str, Any] = {"timestep": "1 fs", "hydrogen_mass": "1.008 u"}
 """What replaces these choices when dipoles swing on springs: their period is 6 fs."""
+
+RADII = {"Li": 0.76, "Na": 1.02, "K": 1.38, "Mg": 0.72, "Zn": 0.74, "Ca": 1.00}
+"""Å, ionic radii in sixfold coordination, Shannon, Acta Cryst. A 1976, 32, 751,
+10.1107/S0567739476001551 (from memory)."""
+
+
+def stretch_annealing(defaults: Mapping[str, Any], ions: Iterable[Species]) -> dict[str, Any]:
+    r"""Make heating and annealing as many times longer as the salt holds on to its shells.
+
+    The factor is the largest field strength of its cations, charge over radius in e/Å, and at least
+    1: potassium and sodium 1, lithium 1.3, calcium 2, zinc 2.7, magnesium 2.8. It orders the
+    barriers to exchange, it does not measure them.
+
+    Parameters
+    ----------
+    defaults
+        A profile.
+    ions
+        Of the salts.
+
+    Examples
+    --------
+    >>> from solvation.library import find_species
+    >>> stretch_annealing(PROFILES["standard"], [find_species("Ca")])["anneal_time"]
+    '1000 ps'
+    """
+    factor = max([1.0, *(ion.charge / RADII[ion.name] for ion in ions if ion.name in RADII)])
+    changed = dict(defaults)
+    if factor > 1:
+        for key in ("heat_time", "anneal_time"):
+            changed[key] = f"{round(Duration(changed[key]).magnitude * factor)} ps"
+    return changed

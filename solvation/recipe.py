@@ -21,7 +21,7 @@ from solvation.extension import add_species
 from solvation.layers import apply_setting, flatten, read_layers
 from solvation.library import find_system
 from solvation.polarizable import is_polarizable
-from solvation.profile import POLARIZABLE, PROFILES
+from solvation.profile import POLARIZABLE, PROFILES, stretch_annealing
 from solvation.section import (
     Additive,
     Analysis,
@@ -61,15 +61,23 @@ class Recipe(Table):
     note: str = ""
     """Anything a reader should know, e.g. where the concentration comes from."""
     salt: tuple[Salt, ...] = ()
+    """Salts; none for a pure solvent or a mixture of solvents."""
     solvent: tuple[Solvent, ...] = ()
+    """Components of the solvent; their fractions add up to 1."""
     additive: tuple[Additive, ...] = ()
+    """Molecules beside the solvent, a known amount of each."""
     missing: Missing | None = None
     """Set only where no force field can describe the electrolyte; then there may be no solvent."""
     conditions: Conditions = Conditions()
+    """Temperature and pressure."""
     model: Model = Model()
+    """The interactions."""
     box: Box = Box()
+    """How large."""
     protocol: Protocol = Protocol()
+    """How to simulate."""
     analysis: Analysis = Analysis()
+    """What is looked for, and against what."""
 
     @model_validator(mode="after")
     def _check(self) -> Recipe:
@@ -120,6 +128,8 @@ class Recipe(Table):
             raise RecipeError(f'profile "{name}" is not known; choose one of {", ".join(PROFILES)}')
         data = self.to_dict()
         defaults = dict(PROFILES[name])
+        if name != "quick":  # which shows the road, and believes nothing
+            defaults = stretch_annealing(defaults, [ion for s in self.salt for ion in s.ions])
         if is_polarizable(self.model.forcefield):
             defaults |= POLARIZABLE
         cations, atoms = defaults.pop("cations"), defaults.pop("atoms")

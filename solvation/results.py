@@ -101,7 +101,13 @@ def check_units(tree: xr.DataTree) -> None:
 
 
 def save_results(tree: xr.DataTree, path: Path) -> None:
-    """Write the tree as NetCDF, complete or not at all."""
+    """Write the tree as NetCDF, complete or not at all.
+
+    Raises
+    ------
+    WorkspaceError
+        If it cannot be written.
+    """
     check_units(tree)
     partial = path.with_name(path.name + ".partial")
     try:
@@ -151,6 +157,11 @@ def save_summary(
         Name of the recipe, or of the trajectory.
     extra
         Further top-level keys, such as the model and its charge scale.
+
+    Raises
+    ------
+    WorkspaceError
+        If it cannot be written.
     """
     rows = []
     for quantity in quantities:

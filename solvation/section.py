@@ -164,7 +164,9 @@ class Conditions(Table):
     """Temperature and pressure."""
 
     temperature: Temperature = Temperature("298.15 K")
+    """Of the thermostat, and of every result."""
     pressure: Pressure = Pressure("1 bar")
+    """Of the barostat, until production."""
 
 
 class Model(Table):
@@ -237,8 +239,11 @@ class Protocol(Table):
     seed: int = Field(default=2026, ge=0, lt=2**31, strict=True)
     """The one seed: packing, velocities and noise follow from it."""
     timestep: Time | None = None
+    """Step of the integrator."""
     hydrogen_mass: Mass | None = None
+    """Mass of every hydrogen, taken from its neighbour; heavier ones allow longer steps."""
     friction: Rate | None = None
+    """Friction of the Langevin thermostat."""
     heat_temperature: Temperature | None = None
     """Temperature at which packing is forgotten."""
     heat_time: Duration | None = None
@@ -263,6 +268,13 @@ class Protocol(Table):
     shear_time: Duration | None = None
     """How long a flow is driven with each of three accelerations after the production, for the
     viscosity; zero for none."""
+    tempering: Temperature | None = None
+    """Hottest temperature that the production wanders to and back, for shells that do not exchange
+    at the target; only frames at the target are kept, and kinetics is not measured."""
+    precision: Literal["mixed", "single", "double"] = "mixed"
+    """Of GPUs; mixed sums single-precision forces in double, and integrates in double."""
+    deterministic: bool = Field(default=False, strict=True)
+    """Whether forces are summed in a fixed order, so that the same seed gives the same bits."""
 
     @model_validator(mode="after")
     def _check(self) -> Protocol:

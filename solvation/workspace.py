@@ -7,18 +7,18 @@ old file or the new one.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from solvation.errors import WorkspaceError
+from solvation.errors import StopError, WorkspaceError
+from solvation.lock import lock_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -128,7 +128,7 @@ class RunFolder:
         try:
             yield
             state = "done"
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, StopError):
             state = "interrupted"
             raise
         finally:
@@ -146,31 +146,8 @@ class RunFolder:
         WorkspaceError
             If another process works in the folder.
         """
-        try:
-            handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as error:
-            raise WorkspaceError(
-                f"cannot lock {self.path}: {error.strerror}; choose another folder with -o"
-            ) from error
-        try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                owner = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
-                raise WorkspaceError(
-                    f"{self.path} is in use by process {owner}; wait for it, or choose another "
-                    "folder with -o"
-                ) from error
-            except OSError as error:
-                raise WorkspaceError(
-                    f"cannot lock {self.path}: {error.strerror}; choose another folder with -o, "
-                    "on a disk of this machine"
-                ) from error
-            os.ftruncate(handle, 0)
-            os.write(handle, f"{os.getpid()}\n".encode())
+        with lock_folder(self.path):
             yield
-        finally:
-            os.close(handle)
 
 
 def open_run(path: str | Path) -> RunFolder:
@@ -195,26 +172,53 @@ def open_run(path: str | Path) -> RunFolder:
     return RunFolder(path=folder)
 
 
-def write_atomic(path: Path, content: str | bytes) -> None:
+def write_atomic(path: Path, content: str | bytes, *, keep: Path | None = None) -> None:
     """Write a file so that a crash leaves the old content or the new, never a part.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    content
+        What to write.
+    keep
+        Where the old content goes; for a moment, it alone is there.
 
     Raises
     ------
     WorkspaceError
-        If the disk is full, or the folder is gone or read-only.
+        If the disk is full, or the folder is gone or read-only; the old content is still there.
     """
     partial = path.with_name(path.name + ".partial")
     data = content.encode() if isinstance(content, str) else content
     try:
-        with partial.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
+        try:
+            with partial.open("wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            if keep is not None and path.exists():
+                path.replace(keep)
+            partial.replace(path)
+        except OSError:
+            with suppress(OSError):  # on a full disk the part would be in the way of the rest
+                partial.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
     except OSError as error:
         raise WorkspaceError(
             f"cannot write {path}: {error.strerror or error}; mend that, then run again"
         ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a renaming outlast a power cut, where the file system can."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def collect_versions() -> Mapping[str, str]:

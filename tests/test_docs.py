@@ -16,7 +16,7 @@ from solvation.cli import app
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```(\w*|\{[\w-]+\}[^\n]*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 
@@ -41,6 +41,12 @@ def list_commands(path: Path) -> list[str]:
     return [line for line in [*lines, *spans] if line.startswith("solvation ")]
 
 
+def list_anchors(path: Path) -> set[str]:
+    """Anchors of the headings, as GitHub and the site make them."""
+    headings = re.findall(r"^#+ (.*)$", FENCE.sub("", path.read_text("utf-8")), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in headings}
+
+
 def test_there_are_pages() -> None:
     assert len(PAGES) > 20
     assert sum(len(list_commands(path)) for path in PAGES) > 30
@@ -55,9 +61,7 @@ def test_relative_links_resolve(path: Path) -> None:
             continue
         file, _, anchor = target.partition("#")
         there = (path.parent / file).resolve() if file else path
-        if not there.exists() or (
-            anchor and f"# {anchor}".replace("-", " ") not in there.read_text("utf-8").lower()
-        ):
+        if not there.exists() or (anchor and anchor not in list_anchors(there)):
             broken.append(target)
     assert not broken, f"{name_of(path)} links to {broken}"
 
@@ -72,6 +76,9 @@ def test_every_page_is_reached_from_the_index() -> None:
         for target in re.findall(r"\]\(([^)\s#]+\.md)", page.read_text(encoding="utf-8")):
             if ":" not in target:
                 waiting.append((page.parent / target).resolve())
+        for order in list_blocks(page, "{toctree}"):
+            for name in order.split():
+                waiting += [file.resolve() for file in page.parent.glob(f"{name}.md")]
     assert not [name_of(path) for path in PAGES if path not in seen]
 
 
@@ -93,7 +100,7 @@ def test_python_uses_public_names(path: Path) -> None:
     import solvation
 
     for block in list_blocks(path, "python"):
-        used = re.findall(r"\bsolvation\.(\w+)", block)
+        used = re.findall(r"(?<!from )(?<!import )\bsolvation\.(\w+)", block)
         assert not set(used) - set(solvation.__all__)
 
 
@@ -122,7 +129,7 @@ def test_command_lines_parse(path: Path) -> None:
     """Every command exists and takes the options shown; nothing is run."""
     for line in list_commands(path):
         for words in spell_out(shlex.split(line, comments=True)[1:]):
-            if not words or words == ["--help"]:
+            if not words or words in (["--help"], ["--version"]):
                 continue
             name, *arguments = words
             if name == "COMMAND":
@@ -156,7 +163,7 @@ def test_every_command_and_option_is_in_the_reference() -> None:
 def test_every_option_in_the_reference_exists() -> None:
     known = {o for c in COMMANDS.values() for p in c.params for o in getattr(p, "opts", [])}
     text = read_page("reference/command-line.md")
-    assert set(re.findall(r"`(--?[a-z]+)[ `]", text)) <= known
+    assert set(re.findall(r"`(--?[a-z]+)[ `]", text)) <= known | {"--version"}
 
 
 def test_every_recipe_key_is_in_the_reference() -> None:
@@ -247,17 +254,41 @@ def test_results_have_the_names_of_the_reference() -> None:
     patterns = [
         re.escape(name).replace("<cation>", r"\w+").replace("<site>", r"\w+\.\w+")
         for name in re.findall(
-            r"^\| `([a-z_]+[.a-z_<>{},-]*)` \| (?:1|Å|degree|ns|m2/s|mS/cm|g/cm3|mol/L) \|",
+            r"^\| `([a-z_]+[.a-z_<>{},+-]*)` \| (?:1|Å|degree|ns|m2/s|mS/cm|g/cm3|mol/L) \|",
             text,
             flags=re.MULTILINE,
         )
     ]
     patterns = [re.sub(r"<\w+>", ".+", p) for p in patterns]
     patterns = [
-        re.sub(r"\\{([a-z,]+)\\}", lambda m: f"({m[1].replace(',', '|')})", p) for p in patterns
+        re.sub(r"\\{([a-z,\\+_-]+)\\}", lambda m: f"({m[1].replace(',', '|')})", p)
+        for p in patterns
     ]
     for quantity in quantities:
         assert any(re.fullmatch(p, quantity.name) for p in patterns), quantity.name
+
+
+def test_units_in_the_reference_are_those_of_the_program() -> None:
+    from solvation.analyze.frames import ArraySource
+    from solvation.analyze.stage import analyze_scene
+    from solvation.analyze.topology import scene_from_arrays
+    from solvation.synthetic import make_mixture
+
+    text = read_page("reference/results.md").partition("## results.nc")[0]
+    rows = re.findall(r"^\| `([a-z_]+\.?[^`]*)` \| ([^|]+?) \| ", text, flags=re.MULTILINE)
+    box = make_mixture(np.random.default_rng(3), n_frames=24)
+    source = ArraySource(positions=box.positions, boxes=box.box, times=box.times)
+    scene = scene_from_arrays(box.elements, box.bonds, [source], charges=box.charges)
+    checked = 0
+    for quantity in analyze_scene(scene, temperature=298.15)[1]:
+        for name, unit in rows:
+            pattern = re.sub(r"<\w+>", ".+", re.sub(r"[.+]", r"\\\g<0>", name))
+            pattern = re.sub(r"\{([^}]+)\}", lambda m: f"({m[1].replace(',', '|')})", pattern)
+            if re.fullmatch(pattern, quantity.name):
+                assert quantity.unit == unit, f"{quantity.name}: {quantity.unit}, not {unit}"
+                checked += 1
+                break
+    assert checked > 30
 
 
 def write_systems() -> str:

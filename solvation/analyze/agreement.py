@@ -41,8 +41,9 @@ def compare_starts(
     Returns
     -------
     ``value`` and ``stderr`` by quantity and start, ``between`` (the standard error of the
-    weighted mean from the scatter of the starts), ``chi2`` (:math:`\sum_i (x_i - \bar x)^2
-    /\sigma_i^2`), ``p`` (the chance of that or more between starts that agree) and ``agree``.
+    weighted mean from the scatter of the starts), ``chi2``
+    (:math:`\sum_i (x_i - \bar x)^2 /\sigma_i^2`), ``p`` (the chance of that or more
+    between starts that agree) and ``agree``.
     A quantity that a start lacks, such as the fraction of a shell it never had, is zero there,
     with the largest error that it has elsewhere.
     """

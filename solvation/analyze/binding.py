@@ -85,6 +85,8 @@ def find_bindings(
 ) -> Bindings:
     """Group the contacts of one replica by frame, cation and molecule.
 
+    ``number`` has the shape ``(n_atoms,)``.
+
     Parameters
     ----------
     scene, table
@@ -118,6 +120,8 @@ def label_binding(scene: Scene, atoms: Ints) -> str:
 
     ``"O2 (5)"`` is two oxygens that close a five-membered ring, ``"O3 (5+5)"`` three in a row,
     ``"O2 (8, skips)"`` two with an oxygen between them that is not bound.
+
+    ``atoms`` are indices, shape ``(n_bound,)``.
 
     Parameters
     ----------

@@ -22,6 +22,9 @@ _RADII = {"H": 0.31, "B": 0.84, "C": 0.76, "N": 0.71, "O": 0.66, "F": 0.57, "Si"
 def guess_bonds(elements: npt.NDArray[np.str_], residue: Ints, source: FrameSource) -> Ints:
     """Bond atoms of one residue that are closer than 1.25 sums of their covalent radii.
 
+    Elements and residues have the shape ``(n_atoms,)``; the bonds are pairs of atom indices, shape
+    ``(n_bonds, 2)``. Radii and distances are in Å.
+
     Parameters
     ----------
     elements

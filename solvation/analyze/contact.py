@@ -35,6 +35,8 @@ Ints = npt.NDArray[np.int64]
 
 STRETCH = 500
 """Frames whose rows are held in memory at once."""
+_ROWS = 500_000
+"""Rows of a map looked at before it is let go of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +80,39 @@ class ContactTable:
             contacts=_cut(self.contacts, start, stop), shared=_cut(self.shared, start, stop),
         )  # fmt: skip
 
+    def pick(self, frames: Ints) -> ContactTable:
+        """Copy single frames, ascending, into memory; the first of them becomes frame 0.
+
+        Shared solvent is left out.
+        """
+        pieces = []
+        for k, frame in enumerate(frames.tolist()):
+            low, high = (find_frame(self.contacts, i) for i in (frame, frame + 1))
+            piece = np.array(self.contacts[low:high])
+            piece["frame"] = k
+            pieces.append(piece)
+            release(self.contacts)
+        return replace(
+            self, n_frames=len(pieces), times=self.times[frames],
+            contacts=np.concatenate([np.empty(0, self.contacts.dtype), *pieces]),
+            shared=self.shared[:0],
+        )  # fmt: skip
+
+    def find_longest(self) -> float:
+        """Return the length of the longest contact in Å, 0 without any, in bounded memory."""
+        longest = 0.0
+        for start in range(0, len(self.contacts), _ROWS):
+            rows = self.contacts[start : start + _ROWS]
+            longest = max(longest, float(rows["distance"].max()))
+            release(self.contacts)
+        return longest
+
 
 def find_frame(rows: npt.NDArray[np.void], frame: int) -> int:
-    """Return the first row of a frame or a later one; reads a few rows of a map, not all."""
+    """Return the first row of a frame or a later one; reads a few rows of a map, not all.
+
+    ``rows`` have the shape ``(n_rows,)`` and are sorted by their number of the frame.
+    """
     return bisect_left(range(len(rows)), frame, key=lambda i: int(rows[i]["frame"]))
 
 
@@ -135,7 +167,10 @@ class ContactRows:
     def append(
         self, block: Block, contacts: npt.NDArray[np.void], shared: npt.NDArray[np.void]
     ) -> None:
-        """Take rows whose frames count within the block."""
+        """Take rows whose frames count within the block.
+
+        Both arrays are structured, shape ``(n_rows,)``.
+        """
         contacts["frame"] += block.start
         shared["frame"] += block.start
         table = ContactTable(

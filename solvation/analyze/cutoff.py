@@ -63,6 +63,8 @@ def contact_limit(cation: str, donor: str) -> float:
 def find_cutoff(counts: PairCounts, *, limit: float = float("inf")) -> Cutoff:
     r"""Find the first minimum of g(r) behind its first peak.
 
+    The histogram has the shape ``(n_bins,)``.
+
     Parameters
     ----------
     counts

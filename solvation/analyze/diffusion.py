@@ -107,6 +107,8 @@ def collect_displacements(
 ) -> Displacements:
     """Average squared displacements over all origins, within groups of molecules and in blocks.
 
+    ``molecules`` are indices, shape ``(n_molecules,)``.
+
     Parameters
     ----------
     paths
@@ -278,7 +280,10 @@ def _tabulate(found: Sequence[_Measured]) -> dict[str, tuple[tuple[str, ...], Fl
 
 
 def common_lags(paths: Sequence[Path]) -> Floats | None:
-    """Return the lags in ps that all replicas have, or None if dynamics cannot be had."""
+    """Return the lags in ps that all replicas have, or None if dynamics cannot be had.
+
+    Shape ``(n_lags,)``.
+    """
     steps = [p.timestep for p in paths]
     if not paths or any(p.problem for p in paths) or any(s is None for s in steps):
         return None
@@ -292,7 +297,10 @@ def common_lags(paths: Sequence[Path]) -> Floats | None:
 
 
 def thin_lags(n: int) -> Ints:
-    """Choose at most about `_LAGS` lags: all at first, then evenly on a logarithm."""
+    """Choose at most about `_LAGS` lags: all at first, then evenly on a logarithm.
+
+    They are numbers of frames, shape ``(n_lags,)``.
+    """
     if n <= _LAGS:
         return np.arange(n)
     half = _LAGS // 2

@@ -19,7 +19,7 @@ from solvation.analyze.coordination import count_donors
 from solvation.analyze.pairing import Pairing, join_pairings, pair_ions
 from solvation.analyze.stay import Stays, join_stays, list_runs
 from solvation.analyze.topology import Scene
-from solvation.analyze.way import Way, WayRows, Ways, count_ways, join_ways
+from solvation.analyze.way import Way, WayCounts, Ways, count_ways, join_ways
 from solvation.kernels.survival import Runs
 from solvation.worker import HERE, Workers, do_together
 
@@ -51,7 +51,7 @@ class _Piece:
     donors: npt.NDArray[np.integer]
     pairing: Pairing
     runs: Runs
-    ways: WayRows
+    ways: WayCounts
 
 
 def digest_tables(

@@ -31,6 +31,8 @@ Floats = npt.NDArray[np.float64]
 def spread_charges(scene: Scene, charges: Mapping[str, Sequence[float]]) -> Floats | None:
     """Give every atom its partial charge in e; None unless every species has one per atom.
 
+    The charges have the shape ``(n_atoms,)``.
+
     Parameters
     ----------
     scene
@@ -92,6 +94,8 @@ def describe_permittivity(
     series: Sequence[tuple[Floats, Floats]], *, temperature: float
 ) -> xr.Dataset | None:
     """Static relative permittivity with the larger of the errors within and between replicas.
+
+    Dipoles have the shape ``(n_frames, 3)``, volumes ``(n_frames,)``.
 
     Parameters
     ----------

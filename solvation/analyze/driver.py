@@ -140,6 +140,11 @@ def run_analyzers(
     Returns
     -------
     Parts by the name of the analyzer.
+
+    Raises
+    ------
+    ValueError
+        If two analyzers have the same name.
     """
     wanted: Sequence[Analyzer] = tuple(analyzers)
     names = [a.name for a in wanted]

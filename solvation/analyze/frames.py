@@ -89,7 +89,11 @@ class JoinedSource:
         return sum(p.n_frames - s for p, s in zip(self.pieces, self.skipped, strict=True))
 
     def read(self, start: int, stop: int) -> tuple[Floats, Floats, Floats]:
-        """Read frames from all pieces that have some between ``start`` and ``stop``."""
+        """Read frames from all pieces that have some between ``start`` and ``stop``.
+
+        Positions in Å, shape ``(n, n_atoms, 3)``; boxes in Å and degrees, ``(n, 6)``; times in ps,
+        ``(n,)``.
+        """
         parts = []
         first = 0
         for piece, skipped in zip(self.pieces, self.skipped, strict=True):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from solvation.analyze.contact import ContactTable, list_ions
-from solvation.analyze.snapshot import Album, find_vectors
+from solvation.analyze.snapshot import Album, find_vectors, pick_shots
 from solvation.analyze.topology import Scene
 from solvation.kernels.uncertainty import ratio_error
 
@@ -32,6 +32,8 @@ def measure_geometry(
     tables: Sequence[ContactTable],
     albums: Sequence[Album],
     pairs: Sequence[tuple[str, str]],
+    *,
+    shots: Sequence[tuple[ContactTable, Album]] | None = None,
 ) -> xr.Dataset:
     """Measure bond lengths in every frame, and angles in snapshots.
 
@@ -43,12 +45,17 @@ def measure_geometry(
         Contacts and snapshots, one of each per replica.
     pairs
         Cation species and site, e.g. ``("Mg", "DME.O")``.
+    shots
+        From `pick_shots`, if at hand.
     """
     import xarray as xr
 
     lengths, edges, mean, error = _measure_lengths(scene, tables, pairs)
-    vectors = [find_vectors(scene, t, a) for t, a in zip(tables, albums, strict=True)]
-    angles, triples, bites = _measure_angles(scene, tables, albums, vectors, pairs)
+    shots = shots or pick_shots(tables, albums)
+    vectors = [find_vectors(scene, table, album) for table, album in shots]
+    angles, triples, bites = _measure_angles(
+        scene, [t for t, _ in shots], [a for _, a in shots], vectors, pairs
+    )
 
     def attrs(text: str, unit: str = "1") -> dict[str, str]:
         return {"units": unit, "long_name": text}
@@ -88,7 +95,7 @@ def _measure_lengths(
 ) -> tuple[Floats, Floats, list[float], list[float]]:
     ions = list_ions(scene)
     names = [s.name for s in scene.species]
-    longest = max((float(t.contacts["distance"].max(initial=1.0)) for t in tables), default=1.0)
+    longest = max((1.0, *(table.find_longest() for table in tables)))
     edges = np.arange(0.0, longest + 2.0 * _LENGTH_BIN, _LENGTH_BIN)
     density, mean, error = np.zeros((len(pairs), len(edges) - 1)), [], []
     for row, (cation, site) in enumerate(pairs):

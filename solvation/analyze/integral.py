@@ -110,6 +110,8 @@ def run_integral(
 ) -> tuple[Floats, Floats]:
     """Return lags (ps) and the running integral of the mean autocorrelation, to look at.
 
+    Both have the shape ``(n_lags,)``.
+
     Parameters
     ----------
     sequences, prefactor, spacing

@@ -13,6 +13,7 @@ from solvation.analyze.density import measure_density
 from solvation.analyze.diffusion import measure_diffusion
 from solvation.analyze.dipole import BoxDipole, describe_permittivity, spread_charges
 from solvation.analyze.driver import run_analyzers
+from solvation.analyze.plugin import Plugin, describe_plugins
 from solvation.analyze.reference import ReferenceFrame, describe_frame
 from solvation.analyze.structure import take_structure
 from solvation.analyze.summary import summarize_tree
@@ -33,6 +34,7 @@ def analyze_liquid(
     charge_scale: float = 1.0,
     partial_charges: Mapping[str, Sequence[float]] | None = None,
     blocks: int = 5,
+    plugins: Sequence[Plugin] = (),
     frame: ReferenceFrame = "barycentric",
     progress: Callable[[int, int, str], None] | None = None,
 ) -> tuple[xr.DataTree, list[Quantity]]:
@@ -47,7 +49,11 @@ def analyze_liquid(
     charges = spread_charges(scene, partial_charges or {})
     dipole = [] if charges is None else [BoxDipole(charges=tuple(charges.tolist()))]
     parts = run_analyzers(
-        scene, [Centres(frame=frame), *dipole], blocks=blocks, progress=progress, label="paths"
+        scene,
+        [Centres(frame=frame), *dipole, *plugins],
+        blocks=blocks,
+        progress=progress,
+        label="paths",
     )
     paths: tuple[Path, ...] = parts["centres"].total().result()
     nodes: dict[str, xr.Dataset] = {}
@@ -62,10 +68,12 @@ def analyze_liquid(
             nodes["permittivity"] = permittivity
     nodes["density"] = measure_density(scene, paths)
     nodes["structure"] = take_structure(scene)
+    more, numbers = describe_plugins(plugins, parts, [*nodes, "thermo"])
+    nodes.update(more)
     tree = xr.DataTree.from_dict({f"/{name}": node for name, node in nodes.items()})
     label_tree(tree, scene, paths, temperature=temperature, charge_scale=charge_scale)
     problem = next((path.problem for path in paths if path.problem), None)
-    return tree, summarize_tree(scene, tree, {}, {}, problem=problem)
+    return tree, [*summarize_tree(scene, tree, {}, {}, problem=problem), *numbers]
 
 
 def label_tree(

@@ -198,6 +198,8 @@ def _list_parts(
 def check_identities(scene: Scene, matrix: Floats, *, least: float = 0.0) -> None:
     """See that the coefficients obey what must hold whatever the ions do.
 
+    ``matrix`` has the shape ``(n_species, n_species)``.
+
     Parameters
     ----------
     scene

@@ -69,6 +69,8 @@ def find_pairing(scene: Scene, table: ContactTable) -> Pairing:
 def pair_ions(scene: Scene, bindings: Bindings, shared: npt.NDArray[np.void]) -> Pairing:
     """Do that for a stretch of frames that fits in memory.
 
+    ``shared`` has the shape ``(n_rows,)``.
+
     Parameters
     ----------
     scene
@@ -104,10 +106,10 @@ def pair_ions(scene: Scene, bindings: Bindings, shared: npt.NDArray[np.void]) ->
     home = np.zeros(len(members), dtype=np.int64)
     home[label] = np.repeat(np.arange(n_frames), n_ions)
     counts = np.bincount(home * len(clusters) + which, minlength=n_frames * len(clusters))
-    cluster = which[label].reshape(n_frames, n_ions).astype(np.int32)
+    cluster = _narrow(which[label]).reshape(n_frames, n_ions)
     return Pairing(
-        cation_counterions=per_cation.reshape(n_frames, n_c).astype(np.int16),
-        anion_counterions=per_anion.reshape(n_frames, n_a).astype(np.int16),
+        cation_counterions=_narrow(per_cation).reshape(n_frames, n_c),
+        anion_counterions=_narrow(per_anion).reshape(n_frames, n_a),
         cation_class=_classify(per_cation, cation_near).reshape(n_frames, n_c),
         anion_class=_classify(per_anion, anion_near).reshape(n_frames, n_a),
         clusters=clusters,
@@ -131,8 +133,9 @@ def join_pairings(pieces: Sequence[Pairing]) -> Pairing:
         return np.concatenate([getattr(p, key) for p in pieces])
 
     def rename(key: str) -> Shorts:
-        parts = [at[getattr(p, key)] for p, at in zip(pieces, place, strict=True)]
-        return np.concatenate(parts).astype(np.int32)
+        number = np.min_scalar_type(len(clusters))
+        parts = [at.astype(number)[getattr(p, key)] for p, at in zip(pieces, place, strict=True)]
+        return np.concatenate(parts)
 
     return Pairing(
         cation_counterions=join("cation_counterions"), anion_counterions=join("anion_counterions"),
@@ -149,4 +152,9 @@ def list_ionic(scene: Scene) -> list[int]:
 
 def _classify(bound: Ints, near: Bools) -> Shorts:
     """Return indices into `CLASSES` from counter-ions bound, and whether solvent is shared."""
-    return np.where(bound > 0, np.minimum(bound, 2) + 1, near).astype(np.int16)
+    return np.where(bound > 0, np.minimum(bound, 2) + 1, near).astype(np.int8)
+
+
+def _narrow(numbers: Ints) -> Shorts:
+    """Write whole numbers as narrow as they need be."""
+    return numbers.astype(np.min_scalar_type(int(numbers.max(initial=0))))

@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from solvation.analyze.centre import Path
 from solvation.analyze.ion import list_ions
-from solvation.analyze.speciation import CLASSES, Pairing
+from solvation.analyze.pairing import CLASSES, Pairing
 from solvation.analyze.topology import Scene
 from solvation.kernels.uncertainty import jackknife_error
 from solvation.results import Quantity

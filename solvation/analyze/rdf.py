@@ -105,7 +105,10 @@ def check_width(block: Block, r_max: float) -> None:
 
 
 def sum_exactly(values: Floats) -> Fraction:
-    """Return the sum without rounding, so that it does not depend on how frames are split."""
+    """Return the sum without rounding, so that it does not depend on how frames are split.
+
+    Shape ``(n,)``, any unit.
+    """
     # At constant volume all values are the same.
     return sum((n * Fraction(v) for v, n in Counter(values.tolist()).items()), Fraction(0))
 

@@ -110,6 +110,8 @@ def open_trajectory(
 ) -> TrajectoryFile:
     """Open one trajectory and see that it is whole and belongs to the topology.
 
+    A box has the shape ``(6,)``, lengths in Å and angles in degrees.
+
     Parameters
     ----------
     path
@@ -118,6 +120,11 @@ def open_trajectory(
         Of the topology.
     dt, box, spare
         See `TrajectoryFile`.
+
+    Raises
+    ------
+    TrajectoryError
+        If the file cannot be read, has no frame, or has another number of atoms.
     """
     found = TrajectoryFile(path=path.absolute(), n_atoms=n_atoms, dt=dt, box=box, spare=spare)
     with explain_failure(path, "trajectory"):

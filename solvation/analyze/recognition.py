@@ -93,6 +93,8 @@ def guess_elements(
 ) -> npt.NDArray[np.str_]:
     """Guess the element of every atom from its mass, or from its name where that fails.
 
+    Masses in u, shape ``(n_atoms,)``; so are the symbols that come back.
+
     Raises
     ------
     TrajectoryError
@@ -190,6 +192,8 @@ def recognize_molecules(
 ) -> tuple[tuple[SceneSpecies, ...], tuple[str, ...]]:
     """Name the species of a topology and give each a charge and a role.
 
+    Arrays by atom have the shape ``(n_atoms,)``, masses in u; bonds ``(n_bonds, 2)``.
+
     Parameters
     ----------
     elements, bonds, molecule, masses
@@ -207,6 +211,11 @@ def recognize_molecules(
         Cations, anions, solvents, each by alphabet.
     notes
         What was assumed, one sentence each.
+
+    Raises
+    ------
+    TrajectoryError
+        If a charge is given for a species that is not there.
     """
     from solvation.library import graph_key, recognize_species, write_formula
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from solvation.analyze.contact import ContactTable, list_ions, list_ligands
+from solvation.analyze.contact import STRETCH, ContactTable, list_ions, list_ligands
 from solvation.analyze.cutout import extract_shell
 from solvation.analyze.topology import Scene
 from solvation.analyze.way import Way, Ways, find_ways
@@ -76,7 +76,7 @@ def count_shells(scene: Scene, table: ContactTable) -> Ints:
 class _Kinds:
     """First shells that differ as graphs: in who is bound, through what, closing which rings."""
 
-    of: tuple[Ints, ...]
+    of: tuple[npt.NDArray[np.int32], ...]
     """Kind of each cation's shell, ``(n_frames, n_cations)`` per replica."""
     shells: tuple[str, ...]
     """Composition of each kind."""
@@ -92,26 +92,29 @@ def _sort_shells(scene: Scene, ways: Sequence[Way], found: Sequence[Ways]) -> _K
     number = rng.integers(1, 2**63, size=len(ways), dtype=np.uint64)
     own = rng.integers(1, 2**63, size=len(scene.species), dtype=np.uint64)
     # A shell is the sum of random numbers of its parts: equal sums are equal shells.
-    sums = []
-    for f in found:
-        total = np.broadcast_to(own[ions.cation_species], f.counts.shape[:2]).copy()
-        for k, one in enumerate(number):
-            total += f.counts[..., k].astype(np.uint64) * one
-        sums.append(total)
-    _, example, which_kind = np.unique(
-        np.concatenate([t.ravel() for t in sums]), return_index=True, return_inverse=True
-    )
-    edges = np.cumsum([0, *(t.size for t in sums)])
-    of = tuple(
-        which_kind.reshape(-1)[a:b].reshape(t.shape).astype(np.int64)
-        for a, b, t in zip(edges[:-1], edges[1:], sums, strict=True)
-    )
+    known: dict[int, int] = {}
+    examples: list[tuple[int, int, int]] = []
+    of = []
+    for replica, f in enumerate(found):
+        pieces = []
+        for start in range(0, max(len(f.counts), 1), STRETCH):
+            counts = f.counts[start : start + STRETCH]
+            total = np.broadcast_to(own[ions.cation_species], counts.shape[:2]).copy()
+            for k, one in enumerate(number):
+                total += counts[..., k].astype(np.uint64) * one
+            codes, first, which = np.unique(total, return_index=True, return_inverse=True)
+            for code, place in zip(codes.tolist(), first.tolist(), strict=True):
+                if code not in known:
+                    known[code] = len(known)
+                    frame, cation = divmod(place, ions.n_cations)
+                    examples.append((replica, start + frame, cation))
+            kinds = np.array([known[code] for code in codes.tolist()], dtype=np.int32)
+            pieces.append(kinds[which.reshape(total.shape)])
+        of.append(np.concatenate(pieces))
     order = [s.name for s in scene.species if s.role == "solvent"]
     order += [s.name for s in scene.species if s.role != "solvent"]
     shells, motifs, cations = [], [], []
-    for place in example.tolist():
-        replica = int(np.searchsorted(edges, place, side="right")) - 1
-        frame, cation = divmod(place - int(edges[replica]), ions.n_cations)
+    for replica, frame, cation in examples:
         counts = found[replica].counts[frame, cation].tolist()
         bound = [
             (w.ligand, w.denticity) for w, n in zip(ways, counts, strict=True) for _ in range(n)
@@ -121,15 +124,15 @@ def _sort_shells(scene: Scene, ways: Sequence[Way], found: Sequence[Ways]) -> _K
         shells.append(name_shell(name, [(n, len(many)) for n, many in ligands]))
         motifs.append(name_motif(name, ligands))
         cations.append(name)
-    return _Kinds(of=of, shells=tuple(shells), motifs=tuple(motifs), cations=tuple(cations))
+    return _Kinds(of=tuple(of), shells=tuple(shells), motifs=tuple(motifs), cations=tuple(cations))
 
 
 def _rank(
-    names: Sequence[str], of: Sequence[Ints], rarest: int | None
+    names: Sequence[str], of: Sequence[npt.NDArray[np.int32]], rarest: int | None
 ) -> tuple[list[str], list[float], list[float]]:
     """Rank names by population: names, fractions, standard errors."""
     unique = sorted(set(names))
-    index = np.array([unique.index(name) for name in names], dtype=np.int64)
+    index = np.array([unique.index(name) for name in names], dtype=np.int32)
     merged = [index[kind] for kind in of]
     counts = np.bincount(np.concatenate([m.ravel() for m in merged]), minlength=len(unique))
     size = max(sum(m.size for m in merged), 1)
@@ -239,7 +242,9 @@ def _average_lengths(scene: Scene, table: ContactTable) -> Floats:
     return np.concatenate(parts)
 
 
-def _pick(lengths: Sequence[Floats], of: Sequence[Ints], kind: int) -> tuple[int, int, int]:
+def _pick(
+    lengths: Sequence[Floats], of: Sequence[npt.NDArray[np.int32]], kind: int
+) -> tuple[int, int, int]:
     """Choose the occurrence whose mean bond length is the median: ordinary, and no chance."""
     places, found = [], []
     for replica, (mean, kinds) in enumerate(zip(lengths, of, strict=True)):

@@ -7,6 +7,7 @@ by their number alone, so that it does not matter in which parts the trajectory 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -17,7 +18,15 @@ from solvation.analyze.frames import Block
 from solvation.analyze.topology import Scene
 from solvation.kernels.cell import minimum_image
 
-__all__ = ["Album", "Snapshots", "choose_frames", "find_rows", "find_vectors", "space_frames"]
+__all__ = [
+    "Album",
+    "Snapshots",
+    "choose_frames",
+    "find_rows",
+    "find_vectors",
+    "pick_shots",
+    "space_frames",
+]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -117,6 +126,26 @@ class SnapshotFrames:
                 )
             )
         return tuple(joined)
+
+
+def pick_shots(
+    tables: Sequence[ContactTable], albums: Sequence[Album]
+) -> list[tuple[ContactTable, Album]]:
+    """Pick the contacts of the snapshots: tables in memory, whose frames are the snapshots.
+
+    Parameters
+    ----------
+    tables, albums
+        Contacts and snapshots, one of each per replica.
+
+    Returns
+    -------
+    Tables and albums that belong together as the given ones do.
+    """
+    return [
+        (table.pick(album.frames), replace(album, frames=np.arange(len(album.frames))))
+        for table, album in zip(tables, albums, strict=True)
+    ]
 
 
 def find_rows(table: ContactTable, album: Album) -> tuple[Ints, Ints]:

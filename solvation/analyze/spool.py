@@ -35,7 +35,10 @@ class Spool:
             file.close()
 
     def store(self, kind: str, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Write an array behind those of its kind, and return it as a read-only map of the file."""
+        """Write an array behind those of its kind, and return it as a read-only map of the file.
+
+        Rows have the shape ``(n_rows, ...)`` and any unit.
+        """
         if not rows.size:
             return rows
         if kind not in self._files:
@@ -47,7 +50,10 @@ class Spool:
         return self._map(file, rows.dtype, start, rows.shape)
 
     def join(self, kind: str, pieces: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
-        """Concatenate arrays; without reading them if they were stored one after the other."""
+        """Concatenate arrays; without reading them if they were stored one after the other.
+
+        Pieces have the shape ``(n_rows, ...)`` and any unit; only their number of rows may differ.
+        """
         stored = [p for p in pieces if p.size]
         starts = [p.offset for p in stored if isinstance(p, np.memmap)]
         ends = [s + p.nbytes for s, p in zip(starts, stored, strict=False)]
@@ -68,7 +74,10 @@ class Spool:
 
 
 def release(rows: npt.NDArray[Any]) -> None:
-    """Let go of the pages of a map that were read; does nothing to an array in memory."""
+    """Let go of the pages of a map that were read; does nothing to an array in memory.
+
+    Any shape and unit.
+    """
     held = getattr(rows, "_mmap", None)
     if held is not None and hasattr(mmap, "MADV_DONTNEED"):
         held.madvise(mmap.MADV_DONTNEED)

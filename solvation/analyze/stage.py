@@ -20,6 +20,7 @@ from solvation.analyze.driver import Parts, run_analyzers
 from solvation.analyze.liquid import analyze_liquid, label_tree
 from solvation.analyze.memory import judge_memory
 from solvation.analyze.partial import measure_partial_diffusion
+from solvation.analyze.plugin import Plugin, describe_plugins
 from solvation.analyze.rdf import R_MAX, WIDTH, PairCounts, collect_rdfs, count_bins, peak_error
 from solvation.analyze.reference import ReferenceFrame, describe_frame
 from solvation.analyze.replica import compare_replicas
@@ -64,6 +65,7 @@ def analyze_scene(
     series: bool = False,
     ssip: str = "shared-solvent",
     transport: bool = True,
+    plugins: Sequence[Plugin] = (),
     frame: ReferenceFrame = "barycentric",
     workers: Workers = HERE,
     progress: Callable[[int, int, str], None] | None = None,
@@ -104,6 +106,8 @@ def analyze_scene(
     transport
         Whether to follow the molecules, for diffusion and conductivity; without, memory hardly
         grows with the length of the trajectory.
+    plugins
+        Further observables, looked at in the same reading.
     frame
         Against what motion is measured, see `solvation.analyze.reference`.
     workers
@@ -133,7 +137,7 @@ def analyze_scene(
     if not scene.list_role("cation"):
         return analyze_liquid(
             scene, temperature=known, charge_scale=charge_scale, partial_charges=partial_charges,
-            blocks=blocks, frame=frame, progress=progress,
+            blocks=blocks, frame=frame, plugins=plugins, progress=progress,
         )  # fmt: skip
     pairs = [(c.name, s.name) for c in scene.list_role("cation") for s in scene.sites]
     if not pairs:
@@ -148,7 +152,7 @@ def analyze_scene(
         scene,
         [
             Surroundings(reach=reach), Snapshots(), Torsions(units=units),
-            Centres(follow=transport, frame=frame),
+            Centres(follow=transport, frame=frame), *plugins,
         ],
         blocks=blocks, workers=workers, progress=progress, label="surroundings and paths",
     )  # fmt: skip
@@ -196,6 +200,8 @@ def analyze_scene(
     nodes["density"] = measure_density(scene, paths)
     nodes["structure"] = take_structure(scene)
     _describe(nodes, radii, frame, separations)
+    more, numbers = describe_plugins(plugins, first, [*nodes, "thermo", "agreement"])
+    nodes.update(more)
     tree = xr.DataTree.from_dict({f"/{name}": node for name, node in nodes.items()})
     label_tree(tree, scene, paths, temperature=known, charge_scale=charge_scale)
     spans = [float(np.nan_to_num(p.times[-1] - p.times[0])) for p in paths]
@@ -219,7 +225,7 @@ def analyze_scene(
         tree[name] = xr.DataTree(node)
     if "agreement" in apart:
         quantities = widen_errors(quantities, apart["agreement"])
-    return tree, quantities
+    return tree, [*quantities, *numbers]
 
 
 def _guess_reach(

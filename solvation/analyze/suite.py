@@ -15,7 +15,7 @@ from solvation.analyze.geometry import measure_geometry
 from solvation.analyze.residence import count_events, measure_residence
 from solvation.analyze.shape import measure_shell_shapes
 from solvation.analyze.shell import measure_shells
-from solvation.analyze.snapshot import Album
+from solvation.analyze.snapshot import Album, pick_shots
 from solvation.analyze.speciation import measure_speciation
 from solvation.analyze.topology import Scene
 from solvation.analyze.torsion import Turns, Units
@@ -72,6 +72,8 @@ def measure_suite(
     stays = [d.stays for d in digests]
     pairing = [d.pairing for d in digests]
     ways = (digests[0].kinds, [d.ways for d in digests])
+    shots = pick_shots(tables, albums)
+    picked, flat = ([t for t, _ in shots], [a for _, a in shots])
     residence = measure_residence(scene, tables, stays=stays)
     events = count_events(residence)
     # Shells are drawn from frames, which this process reads: the first is done here.
@@ -80,11 +82,11 @@ def measure_suite(
             scene, tables, events=events, ways=ways, n_structures=n_structures
         ),
         "conformations": lambda: measure_conformations(
-            scene, tables, albums, units, turns, events=events
+            scene, picked, flat, units, turns, events=events
         ),
-        "geometry": lambda: measure_geometry(scene, tables, albums, pairs),
-        "clusters": lambda: measure_clusters(scene, tables, albums, events=events, pairing=pairing),
-        "shapes": lambda: measure_shell_shapes(scene, tables, albums, events=events),
+        "geometry": lambda: measure_geometry(scene, tables, albums, pairs, shots=shots),
+        "clusters": lambda: measure_clusters(scene, picked, flat, events=events, pairing=pairing),
+        "shapes": lambda: measure_shell_shapes(scene, picked, flat, events=events),
         "coordination": lambda: measure_coordination(
             scene, tables, pairs, events=events, series=series, donors=[d.donors for d in digests]
         ),

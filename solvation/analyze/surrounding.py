@@ -119,6 +119,8 @@ def list_counts(
 ) -> dict[str, Parts[PairCounts]]:
     """Write the histograms of every part as those of `RDF`, by the name of the pair.
 
+    Histograms have the shape ``(n_bins,)`` and count pairs.
+
     Parameters
     ----------
     scene

@@ -103,14 +103,26 @@ class Scene:
         return tuple(s for s in self.species if s.role == role)
 
     def find_species(self, name: str) -> SceneSpecies:
-        """Find a species by name."""
+        """Find a species by name.
+
+        Raises
+        ------
+        TrajectoryError
+            If there is none of that name; the message lists those that are there.
+        """
         for species in self.species:
             if species.name == name:
                 return species
         raise TrajectoryError(f'no species is called "{name}"; there are {", ".join(self.counts)}')
 
     def find_site(self, name: str) -> Site:
-        """Find a donor site by name, e.g. ``"DME.O"``."""
+        """Find a donor site by name, e.g. ``"DME.O"``.
+
+        Raises
+        ------
+        TrajectoryError
+            If there is none of that name; the message lists those that are there.
+        """
         for site in self.sites:
             if site.name == name:
                 return site

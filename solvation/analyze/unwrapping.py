@@ -1,7 +1,8 @@
 r"""Whether centres of mass were wrapped into the cell, and their continuous paths if so.
 
 Steps are taken to the nearest image, in the box of the later frame, of the difference between
-*wrapped* positions, and summed. This keeps every displacement as it was when the box breathes.
+*wrapped* positions, and summed (`solvation.kernels.cell.unwrap_centres`). This keeps every
+displacement as it was when the box breathes.
 Adding lattice vectors of a fluctuating box to positions does not: it turns the fluctuation of the
 box into displacements that grow with the number of boxes crossed (von Bülow, Bullerjahn, Hummer,
 J. Chem. Phys. 2020, 153, 021101, doi:10.1063/5.0008316; Bullerjahn et al., J. Chem. Theory Comput.
@@ -18,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from solvation.kernels.cell import minimum_image, wrap
+from solvation.kernels.cell import unwrap_centres
 
 __all__ = ["Steps", "survey_steps", "unwrap_in_place"]
 
@@ -101,16 +102,14 @@ def unwrap_in_place(centres: Floats, matrix: Floats) -> None:
         Box vectors in Å, shape ``(n_frames, 3, 3)``; any lower-triangular cell.
     """
     n_frames, n_molecules, _ = centres.shape
-    before = wrap(centres[:1], matrix[:1])
+    before = centres[:1].copy()
     for start, stop in _cut(n_frames, n_molecules):
         if stop == start:
             continue
-        inside = wrap(centres[start + 1 : stop + 1], matrix[start + 1 : stop + 1])
-        step = np.diff(np.concatenate([before, inside]), axis=0)
-        step = minimum_image(step, matrix[start + 1 : stop + 1])
-        np.cumsum(step, axis=0, out=step)
-        centres[start + 1 : stop + 1] = centres[start] + step
-        before = inside[-1:]
+        piece = np.concatenate([before, centres[start + 1 : stop + 1]])
+        path = unwrap_centres(piece, matrix[start : stop + 1])
+        centres[start + 1 : stop + 1] = path[1:] + (centres[start] - path[0])
+        before = piece[-1:]
 
 
 def _cut(n_frames: int, n_molecules: int) -> Iterator[tuple[int, int]]:

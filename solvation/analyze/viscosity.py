@@ -32,6 +32,8 @@ Floats = npt.NDArray[np.float64]
 def split_shear(tensor: npt.ArrayLike) -> Floats:
     """Turn pressure tensors ``(..., 6)`` into five independent shear components ``(..., 5)``.
 
+    They keep the unit, bar.
+
     Examples
     --------
     >>> split_shear([1.0, 1.0, 1.0, 0.0, 0.0, 0.0]).tolist()

@@ -15,7 +15,7 @@ from solvation.analyze.topology import Scene
 
 __all__ = [
     "Way",
-    "WayRows",
+    "WayCounts",
     "Ways",
     "count_ways",
     "find_ways",
@@ -53,17 +53,13 @@ class Ways:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WayRows:
-    """How the ligands of some consecutive frames are bound, one row per bound molecule."""
+class WayCounts:
+    """How the ligands of some consecutive frames are bound."""
 
-    place: npt.NDArray[np.int32]
-    """Frame times the number of cations plus the cation, shape ``(n_bindings,)``."""
-    code: npt.NDArray[np.uint64]
-    """As in `Bindings`, shape ``(n_bindings,)``."""
-    names: dict[int, Way]
-    """What the codes mean."""
-    n_frames: int
-    """Frames looked at."""
+    counts: npt.NDArray[np.uint8]
+    """Ligands bound in each way, shape ``(n_frames, n_cations, n_kinds)``."""
+    kinds: tuple[Way, ...]
+    """Ways of binding that occur; one for every set of atoms, so that some may be equal."""
     first: int
     """Stretch of the first of them, see `_STRETCHES`."""
     bridges: dict[str, npt.NDArray[np.int32]]
@@ -98,7 +94,7 @@ def find_ways(scene: Scene, tables: Sequence[ContactTable]) -> tuple[list[Way], 
     )
 
 
-def count_ways(scene: Scene, bindings: Bindings, start: int, n_frames: int) -> WayRows:
+def count_ways(scene: Scene, bindings: Bindings, start: int, n_frames: int) -> WayCounts:
     """Do that for some consecutive frames.
 
     Parameters
@@ -112,22 +108,23 @@ def count_ways(scene: Scene, bindings: Bindings, start: int, n_frames: int) -> W
     n_frames
         Frames of the replica.
     """
-    names: dict[int, Way] = {}
-    kinds = scene.molecule_species
-    codes, example = np.unique(bindings.code, return_index=True)
-    for code, k in zip(codes.tolist(), example.tolist(), strict=True):
+    species = scene.molecule_species
+    codes, example, which = np.unique(bindings.code, return_index=True, return_inverse=True)
+    kinds = []
+    for k in example.tolist():
         size = int(bindings.denticity[k])
         atoms = bindings.atom[bindings.first[k] : bindings.first[k] + size]
-        ligand = scene.species[int(kinds[bindings.molecule[k]])].name
-        names[code] = Way(ligand=ligand, name=label_binding(scene, atoms), denticity=size)
+        ligand = scene.species[int(species[bindings.molecule[k]])].name
+        kinds.append(Way(ligand=ligand, name=label_binding(scene, atoms), denticity=size))
+    shape = (bindings.n_frames, list_ions(scene).n_cations, len(codes))
+    place = bindings.frame * shape[1] + bindings.cation
+    counts = np.bincount(place * shape[2] + which.reshape(-1), minlength=int(np.prod(shape)))
     length = -(-n_frames // _STRETCHES)
     first = start // length
     last = (start + max(bindings.n_frames, 1) - 1) // length
     stretch = (bindings.frame + start) // length - first
-    place = bindings.frame * list_ions(scene).n_cations + bindings.cation
-    return WayRows(
-        place=place.astype(np.int32), code=bindings.code, names=names,
-        n_frames=bindings.n_frames, first=first,
+    return WayCounts(
+        counts=counts.reshape(shape).astype(np.uint8), kinds=tuple(kinds), first=first,
         bridges={
             ligand: _count_bridges(scene, bindings, ligand, stretch, last - first + 1)
             for ligand in list_ligand_species(scene)
@@ -166,26 +163,19 @@ def _count_bridges(
     ).astype(np.int32)
 
 
-def join_ways(scene: Scene, pieces: Sequence[Sequence[WayRows]]) -> tuple[list[Way], list[Ways]]:
+def join_ways(scene: Scene, pieces: Sequence[Sequence[WayCounts]]) -> tuple[list[Way], list[Ways]]:
     """Join what `count_ways` found in consecutive stretches of each replica."""
-    names: dict[int, Way] = {}
-    for piece in (p for own in pieces for p in own):
-        names |= piece.names
-    ways = sorted(set(names.values()), key=lambda w: (w.ligand, w.denticity, w.name))
-    codes = np.array(sorted(names), dtype=np.uint64)
-    kind = np.array([ways.index(names[int(c)]) for c in codes], dtype=np.int64)
-    n_cations = list_ions(scene).n_cations
+    every = {kind for own in pieces for p in own for kind in p.kinds}
+    ways = sorted(every, key=lambda w: (w.ligand, w.denticity, w.name))
+    place = {way: k for k, way in enumerate(ways)}
     result = []
     for own in pieces:
-        counts = [
-            np.bincount(
-                p.place * np.int64(len(ways)) + kind[np.searchsorted(codes, p.code)],
-                minlength=p.n_frames * n_cations * len(ways),
-            )
-            .reshape(p.n_frames, n_cations, len(ways))
-            .astype(np.uint8)
-            for p in own
-        ]
+        counts = []
+        for p in own:
+            spread = np.zeros((*p.counts.shape[:2], len(ways)), dtype=np.uint8)
+            for k, kind in enumerate(p.kinds):
+                spread[..., place[kind]] += p.counts[..., k]
+            counts.append(spread)
         bridges = {}
         for ligand, size in list_ligand_species(scene).items():
             n_stretches = max(p.first + p.bridges[ligand].shape[1] for p in own)

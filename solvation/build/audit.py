@@ -144,6 +144,8 @@ def relax_alone(
 ) -> tuple[NDArray[np.float64], float]:
     """Minimize the energy of one molecule in vacuum, with a dihedral held (radians) if asked.
 
+    Positions in Å, shape ``(n_atoms, 3)``.
+
     Returns
     -------
     positions, energy
@@ -172,7 +174,11 @@ def relax_alone(
 def differentiate_alone(
     system: openmm.System, positions: NDArray[np.float64], *, step: float = 1e-3
 ) -> NDArray[np.float64]:
-    """Hessian of one molecule in kJ/mol/Å2 by central differences of the forces."""
+    """Hessian of one molecule in kJ/mol/Å2 by central differences of the forces.
+
+    Positions and ``step`` in Å, shape ``(n_atoms, 3)``; the Hessian has the shape ``(3 n_atoms, 3
+    n_atoms)``.
+    """
     from openmm import unit
 
     context = _open_context(system, positions)

@@ -72,7 +72,7 @@ def check_recipe(recipe: Recipe, *, allow_scripts: bool = False) -> None:
 
 
 def build_box(
-    recipe: Recipe, folder: Path, *, start: str, allow_scripts: bool = False
+    recipe: Recipe, folder: Path, *, start: str, packing: int = 0, allow_scripts: bool = False
 ) -> dict[str, Any]:
     """Build one box and write it.
 
@@ -84,6 +84,8 @@ def build_box(
         Gets ``topology.pdb``, ``system.xml``, ``state.xml`` and ``audit.json``.
     start
         ``"separated"``, ``"contact"`` or ``"random"``.
+    packing
+        Which of the independent packings of that start.
     allow_scripts
         Whether the force field may run Python.
 
@@ -102,7 +104,10 @@ def build_box(
     forcefield = load_model(recipe, allow_scripts=allow_scripts)
     check_coverage(forcefield, tuple(species))
     scale = choose_charge_scale(recipe)
-    seeds = np.random.SeedSequence([recipe.protocol.seed, _STARTS.index(start)]).generate_state(1)
+    entropy = [recipe.protocol.seed, _STARTS.index(start)]
+    if packing:
+        entropy.append(packing)
+    seeds = np.random.SeedSequence(entropy).generate_state(1)
     packed = pack_box(composition, species, start=start, seed=int(seeds[0] % 2**30))
     prepared = make_system(packed, species, forcefield, recipe, charge_scale=scale)
     audit = {

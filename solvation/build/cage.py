@@ -69,7 +69,11 @@ def open_cages(mol: Any, cages: Sequence[Mapping[tuple[int, int], float]]) -> An
 def bound_cages(
     bounds: NDArray[np.float64], cages: Sequence[Mapping[tuple[int, int], float]]
 ) -> None:
-    """Set the bounds inside cages, in place."""
+    """Set the bounds inside cages, in place.
+
+    ``bounds`` is RDKit's matrix of distances in Å, shape ``(n_atoms, n_atoms)``, largest above the
+    diagonal and smallest below.
+    """
     for cage in cages:
         for (i, j), distance in cage.items():
             bounds[i, j], bounds[j, i] = distance + 0.01, distance - 0.01

@@ -43,7 +43,13 @@ Listener = Callable[[str], None]
 
 
 def open_derivation(folder: Path, asked: dict[str, Any]) -> None:
-    """Open the folder of finished steps; refuse one that belongs to another calculation."""
+    """Open the folder of finished steps; refuse one that belongs to another calculation.
+
+    Raises
+    ------
+    RecipeError
+        If the folder holds the steps of another calculation.
+    """
     file = folder / "input.json"
     if file.is_file():
         before = json.loads(file.read_text(encoding="utf-8"))
@@ -73,7 +79,15 @@ def find_shapes(
     subject: Subject, surface: quantum.Surface, folder: Path, number: int, seed: int,
     listen: Listener,
 ) -> tuple[list[NDArray[np.float64]], list[float]]:  # fmt: skip
-    """Relax conformers; keep the lowest that differ."""
+    """Relax conformers; keep the lowest that differ.
+
+    Shapes in Å, ``(n_atoms, 3)`` each, and their energies in kJ/mol.
+
+    Raises
+    ------
+    SimulationError
+        If no conformer relaxes.
+    """
     file = folder / "conformers.xyz"
     if not file.is_file():
         guesses = embed_conformers(subject, max(8, 4 * number), seed=seed)
@@ -98,7 +112,10 @@ def find_shapes(
 def find_hessian(
     surface: quantum.Surface, shape: NDArray[np.float64], folder: Path, listen: Listener
 ) -> NDArray[np.float64]:
-    """Second derivatives at the lowest conformer, kJ/mol/Å2."""
+    """Second derivatives at the lowest conformer, kJ/mol/Å2.
+
+    ``shape`` in Å, ``(n_atoms, 3)``; the Hessian has the shape ``(3 n_atoms, 3 n_atoms)``.
+    """
     file = folder / "hessian.npz"
     if not file.is_file():
         listen("hessian")
@@ -111,7 +128,10 @@ def find_charges(
     subject: Subject, shapes: list[NDArray[np.float64]], folder: Path, orientations: int,
     threads: int, seed: int, listen: Listener,
 ) -> resp.Charges:  # fmt: skip
-    """Compute the potential around every shape and fit charges to all of them."""
+    """Compute the potential around every shape and fit charges to all of them.
+
+    Shapes in Å, ``(n_atoms, 3)`` each; charges in e.
+    """
     placed, points, potentials = [], [], []
     for n, shape in enumerate(shapes):
         file = folder / f"potential-{n}.npz"
@@ -148,7 +168,10 @@ def scan_rotor(
     subject: Subject, surface: quantum.Surface, rotor: Rotor, shape: NDArray[np.float64],
     energy: float, folder: Path, listen: Listener,
 ) -> Scan:  # fmt: skip
-    """Turn a bond and relax the rest; `bare` and `shapes` are still the reference's."""
+    """Turn a bond and relax the rest; `bare` and `shapes` are still the reference's.
+
+    ``shape`` in Å, ``(n_atoms, 3)``; energies in kJ/mol.
+    """
     file = folder / f"scan-{'-'.join(str(a) for a in rotor.atoms)}.xyz"
     if not file.is_file():
         label = "-".join(subject.elements[a] for a in rotor.atoms)

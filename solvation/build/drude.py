@@ -219,7 +219,10 @@ def add_damping(system: openmm.System, topology: app.Topology, polarization: Pol
 
 
 def extend_positions(system: openmm.System, positions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Add the Drude particles of a system to positions of its atoms, each on its core."""
+    """Add the Drude particles of a system to positions of its atoms, each on its core.
+
+    Å; shape ``(n_atoms, 3)`` becomes ``(n_particles, 3)``.
+    """
     import openmm
 
     extended = np.zeros((system.getNumParticles(), 3))

@@ -64,6 +64,8 @@ class Agreement:
 def check_angles(subject: Subject, shape: NDArray[np.float64]) -> None:
     """Refuse a shape in which angles that the bond graph cannot tell apart differ.
 
+    ``shape`` in Å, ``(n_atoms, 3)``.
+
     Raises
     ------
     ForceFieldError
@@ -98,6 +100,9 @@ def make_template(
     """Put bonds and angles of the Hessian beside the other terms, symmetry classes averaged.
 
     The constants are where `stiffness.fit_constants` starts.
+
+    ``shape`` in Å, ``(n_atoms, 3)``; the Hessian in kJ/mol/Å2, ``(3 n_atoms, 3 n_atoms)``; charges
+    in e, ``(n_atoms,)``.
 
     Raises
     ------
@@ -136,7 +141,10 @@ def make_template(
 
 
 def make_system_of(template: Template, shape: NDArray[np.float64], xml: Path) -> openmm.System:
-    """Write the XML of a template and load it as a molecule in vacuum."""
+    """Write the XML of a template and load it as a molecule in vacuum.
+
+    ``shape`` in Å, ``(n_atoms, 3)``.
+    """
     xml.write_text(template.to_xml(), encoding="utf-8")
     return isolate_molecule(template.make_molecule(shape), xml)
 
@@ -145,6 +153,8 @@ def settle_lengths(template: Template, shape: NDArray[np.float64], xml: Path) ->
     """Move lengths and angles at rest until the relaxed molecule has the reference's averages.
 
     Charges and Lennard-Jones terms inside the molecule push; the values at rest give way.
+
+    ``shape`` in Å, ``(n_atoms, 3)``.
     """
     subject = template.subject
     bond_keys, angle_keys = list_keys(subject)
@@ -174,7 +184,11 @@ def compare_minimum(
     masses: NDArray[np.float64],
     xml: Path,
 ) -> Agreement:
-    """Relax the molecule from the reference's shape and compare shapes and vibrations."""
+    """Relax the molecule from the reference's shape and compare shapes and vibrations.
+
+    ``shape`` in Å, ``(n_atoms, 3)``; the Hessian in kJ/mol/Å2, ``(3 n_atoms, 3 n_atoms)``; masses
+    in u, ``(n_atoms,)``.
+    """
     subject = template.subject
     system = make_system_of(template, shape, xml)
     relaxed, _ = relax_alone(system, shape)

@@ -129,6 +129,11 @@ def load_card(
     -------
     card, files, scale_14
         The card, the paths of the XML, and the factors of the 1-4 terms.
+
+    Raises
+    ------
+    ForceFieldError
+        If there is no card, it has another name, a key is missing or wrong, or the XML disagrees.
     """
     card = _read_card(folder / "card.toml")
     if name is not None and card["name"] != name:

@@ -26,6 +26,7 @@ from solvation.build.molecule import (
     embed_molecule,
     pick_donors,
 )
+from solvation.build.tile import choose_tiles, fill_tile, lay_tiles
 from solvation.errors import PackingError
 
 if TYPE_CHECKING:
@@ -140,11 +141,30 @@ def pack_box(
     for name, number in left.items():
         if number:
             bodies.append(((embed_molecule(species[name], seed=seed),), number))
-    edge = composition.edge * _SPARE
-    positions = _run_packmol(bodies, edge=edge, seed=seed)
+    positions, edge = _fill_box(bodies, edge=composition.edge * _SPARE, seed=seed)
     order = {name: rank for rank, name in enumerate(composition.counts)}
     molecules = sorted(_place(bodies, positions), key=lambda molecule: order[molecule.name])
     return Packed(molecules=tuple(molecules), edge=edge)
+
+
+def _fill_box(
+    bodies: Sequence[tuple[tuple[Molecule, ...], int]], *, edge: float, seed: int
+) -> tuple[NDArray[np.float64], float]:
+    """Place all atoms, in one piece or tile by tile; returns the edge of the box too, in Å.
+
+    A tile holds a little more than its share, so it is made wider by as much.
+    """
+    sizes = [sum(len(m.elements) for m in molecules) for molecules, _ in bodies]
+    numbers = [number for _, number in bodies]
+    tiles = choose_tiles(sum(n * size for n, size in zip(numbers, sizes, strict=True)))
+    if tiles == 1:
+        return _run_packmol(bodies, edge=edge, seed=seed), edge
+    copies = fill_tile(numbers, tiles)
+    tile = [(molecules, n) for (molecules, _), n in zip(bodies, copies, strict=True)]
+    surplus = tiles**3 * np.dot(copies, sizes) / np.dot(numbers, sizes)
+    edge *= float(surplus ** (1 / 3))
+    positions = _run_packmol(tile, edge=edge / tiles, seed=seed)
+    return lay_tiles(positions, sizes, numbers, tiles=tiles, edge=edge, seed=seed), edge
 
 
 def _place(

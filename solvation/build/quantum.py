@@ -81,6 +81,11 @@ def make_surface(method: str, numbers: Sequence[int], charge: int) -> Surface:
         Atomic numbers.
     charge
         In e.
+
+    Raises
+    ------
+    RecipeError
+        If the method is not known.
     """
     if method == "gfn2":
         return _make_tight_binding(numbers, charge)
@@ -226,6 +231,11 @@ def compute_potential(
         Å, shape ``(n_points, 3)``.
     threads
         Of the processor.
+
+    Raises
+    ------
+    SimulationError
+        If the wave function does not converge.
     """
     from pyscf import gto, lib, scf
 

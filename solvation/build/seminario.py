@@ -104,13 +104,19 @@ def average_classes(keys: Sequence[Key], values: Sequence[float]) -> Mapping[Key
 
 
 def measure_angle(positions: NDArray[np.float64], atoms: Sequence[int]) -> float:
-    """Angle at the second of three atoms, radians."""
+    """Angle at the second of three atoms, radians.
+
+    Positions in Å, shape ``(n_atoms, 3)``.
+    """
     a, b, c = positions[list(atoms)]
     return float(np.arccos(np.clip(_unit(a - b) @ _unit(c - b), -1.0, 1.0)))
 
 
 def measure_dihedral(positions: NDArray[np.float64], atoms: Sequence[int]) -> float:
-    """Dihedral of four atoms, radians, 0 for cis."""
+    """Dihedral of four atoms, radians, 0 for cis.
+
+    Positions in Å, shape ``(n_atoms, 3)``.
+    """
     a, b, c, d = positions[list(atoms)]
     axis = c - b
     first, second = np.cross(b - a, axis), np.cross(axis, d - c)

@@ -159,6 +159,8 @@ def read_subject(source: str, *, charge: int, name: str) -> Subject:
 def embed_conformers(subject: Subject, number: int, *, seed: int) -> list[NDArray[np.float64]]:
     """Place the atoms in several ways by distance geometry; the file's own shape comes first.
 
+    Each has positions in Å, shape ``(n_atoms, 3)``.
+
     Raises
     ------
     RecipeError
@@ -184,7 +186,10 @@ def embed_conformers(subject: Subject, number: int, *, seed: int) -> list[NDArra
 
 
 def estimate_volume(subject: Subject, positions: NDArray[np.float64]) -> float:
-    """Guess the molar volume of an ion in cm3/mol, to pack it."""
+    """Guess the molar volume of an ion in cm3/mol, to pack it.
+
+    Positions in Å, shape ``(n_atoms, 3)``.
+    """
     from rdkit import Chem
     from rdkit.Chem import AllChem
     from rdkit.Geometry import Point3D

@@ -80,6 +80,8 @@ def make_system(
         If ``model.ions`` cannot be had.
     AuditError
         If an ion that should be an octahedron is none.
+    ForceFieldError
+        If a script of the force field fails.
     """
     from openmm import app, unit
 

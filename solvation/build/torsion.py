@@ -85,7 +85,10 @@ def find_known(subject: Subject, rows: Sequence[Row]) -> dict[Four, tuple[float,
 def find_rotors(
     subject: Subject, shape: NDArray[np.float64], known: Mapping[Four, object]
 ) -> tuple[Rotor, ...]:
-    """Bonds that turn and have a torsion which is not known, one for each pair of classes."""
+    """Bonds that turn and have a torsion which is not known, one for each pair of classes.
+
+    ``shape`` in Å, ``(n_atoms, 3)``.
+    """
     found: dict[tuple[int, ...], Rotor] = {}
     around = subject.neighbours
     for j, k in subject.bonds:
@@ -112,7 +115,10 @@ def find_rotors(
 
 
 def list_angles(rotor: Rotor, start: float) -> NDArray[np.float64]:
-    """Angles of a scan in radians, from the minimum's."""
+    """Angles of a scan in radians, from the minimum's.
+
+    Shape ``(n_steps,)``.
+    """
     return np.asarray(start + np.radians(np.arange(0.0, 360.0 / rotor.fold, 30.0)))
 
 
@@ -157,7 +163,10 @@ def fit_terms(
 def find_impropers(
     subject: Subject, rows: Sequence[Row], shape: NDArray[np.float64]
 ) -> tuple[dict[Four, tuple[float, str]], dict[Four, tuple[float, float, float, str]]]:
-    """Terms that keep flat what is flat: impropers of planar centres, torsions of planar rings."""
+    """Terms that keep flat what is flat: impropers of planar centres, torsions of planar rings.
+
+    ``shape`` in Å, ``(n_atoms, 3)``; constants in kJ/mol, phases in radians.
+    """
     flat, impropers, rings = set(), {}, {}
     for atom, around in enumerate(subject.neighbours):
         if len(around) != 3:

@@ -11,6 +11,7 @@ from solvation.command.choice import (
     JobsOption,
     JsonOption,
     OutputOption,
+    PluginOption,
     SchedulerOption,
     SeriesOption,
     SsipOption,
@@ -97,6 +98,7 @@ def analyze_command(
     structure_only: Annotated[
         bool, typer.Option("--structure-only", help="No diffusion and no conductivity.")
     ] = False,
+    plugin: PluginOption = None,
     ssip: SsipOption = None,
     series: SeriesOption = False,
     jobs: JobsOption = 1,
@@ -115,6 +117,9 @@ def analyze_command(
       solvation analyze --topology topology.data --trajectory traj.xtc -o my-analysis
     """
     with guard_errors():
+        from solvation.analyze.plugin import load_plugin
+
+        plugins = [load_plugin(text) for text in plugin or []]
         if (recipe is None) == (topology is None):
             raise RecipeError(
                 "give either a run folder or --topology with --trajectory, one of the two"
@@ -127,8 +132,9 @@ def analyze_command(
             settings += [f"analysis.ssip={ssip.value}"] if ssip else []
             settings += ["analysis.series=true"] if series else []
             run_stages(
-                recipe, output, None, "auto", None, Stage.analyze, settings, strict, as_json,
-                since=Stage.analyze, jobs=jobs, scheduler=scheduler,
+                recipe, output, until=Stage.analyze, since=Stage.analyze, settings=settings,
+                strict=strict, as_json=as_json, jobs=jobs, scheduler=scheduler,
+                plugins=plugins,
             )  # fmt: skip
             return
         if not trajectory:
@@ -145,6 +151,7 @@ def analyze_command(
                 [split_pieces(path) for path in trajectory],
                 target,
                 transport=not structure_only,
+                plugins=plugins,
                 frame=read_choice("frame", frame or FRAMES[0], FRAMES),
                 viscosity=read_positive("viscosity", viscosity, "millipascal * second"),
                 series=series,

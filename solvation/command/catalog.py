@@ -19,7 +19,7 @@ def forcefields_command(
     allow_scripts: AllowScriptsOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List force fields, or which species one covers, with sources."""
+    """List force fields, or print one with its sources."""
     with guard_errors():
         from solvation.build.forcefield import load_forcefield
         from solvation.library import list_forcefields

@@ -10,10 +10,15 @@ import typer
 
 __all__ = [
     "AllowScriptsOption",
+    "AtOnceOption",
+    "DeviceOption",
+    "ExtendOption",
     "JobsOption",
     "JsonOption",
+    "MaxHoursOption",
     "OutputOption",
     "PlatformOption",
+    "PluginOption",
     "Profile",
     "ProfileOption",
     "RecipeArgument",
@@ -21,6 +26,8 @@ __all__ = [
     "SchedulerOption",
     "SeriesOption",
     "SetOption",
+    "Spread",
+    "SpreadOption",
     "SsipOption",
     "SsipRule",
     "Stage",
@@ -45,6 +52,13 @@ class Stage(StrEnum):
     report = "report"
 
 
+class Spread(StrEnum):
+    """What replicas at the same time are."""
+
+    processes = "processes"
+    threads = "threads"
+
+
 RecipeArgument = Annotated[
     str,
     typer.Argument(
@@ -53,6 +67,10 @@ RecipeArgument = Annotated[
     ),
 ]
 JobsOption = Annotated[int, typer.Option(min=1, help="Processes that look at frames.", metavar="N")]
+PluginOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Observable of your own, see the how-to; repeatable.", metavar="FILE:CLASS"),
+]
 SchedulerOption = Annotated[
     str | None,
     typer.Option(help="Dask scheduler whose workers look at frames.", metavar="ADDRESS"),
@@ -69,6 +87,34 @@ ProfileOption = Annotated[
 ]
 PlatformOption = Annotated[
     str, typer.Option(help="auto, CUDA, HIP, OpenCL, CPU or Reference.", metavar="PLATFORM")
+]
+DeviceOption = Annotated[
+    str,
+    typer.Option(
+        help="Number of the GPU, or several, over which replicas are spread: 0,1.", metavar="N"
+    ),
+]
+AtOnceOption = Annotated[
+    int | None,
+    typer.Option(
+        "--at-once",
+        min=1,
+        help="Replicas at the same time [default: as many as pay].",
+        metavar="N",
+    ),
+]
+SpreadOption = Annotated[Spread, typer.Option(help="What replicas that run at the same time are.")]
+MaxHoursOption = Annotated[
+    float | None,
+    typer.Option(
+        "--max-hours", help="Stop at a checkpoint after so many hours, exit code 130.", metavar="H"
+    ),
+]
+ExtendOption = Annotated[
+    str | None,
+    typer.Option(
+        help='Make the production of a finished run longer, e.g. "50 ns".', metavar="TIME"
+    ),
 ]
 ReplicasOption = Annotated[
     int | None,

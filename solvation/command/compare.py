@@ -30,7 +30,9 @@ def compare_command(
     title: Annotated[str | None, typer.Option(help="Heading of the page.", metavar="TEXT")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Set finished runs side by side: a table here, a page and CSV in DIR.
+    """Set finished runs side by side.
+
+    A table is printed; a page and two CSV files go into DIR.
 
     Example:
 

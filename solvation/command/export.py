@@ -45,7 +45,9 @@ def export_command(
     allow_scripts: AllowScriptsOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a built system for another program, read it back and compare every energy term.
+    """Write a built system for another program.
+
+    What was written is read back, and every energy term is compared.
 
     Examples:
 

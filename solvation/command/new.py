@@ -50,7 +50,9 @@ def new_command(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a commented recipe for an electrolyte of your own; nothing is overwritten.
+    """Write a recipe for an electrolyte of your own.
+
+    Every key has a comment; no file is overwritten.
 
     Names, aliases, formulas and SMILES are understood. Options may be given several times.
 
@@ -66,6 +68,7 @@ def new_command(
         from solvation.errors import SolvationError
         from solvation.extension import add_species
         from solvation.formula import read_additive, read_salt, read_solvents
+        from solvation.section import Model
 
         path = output or Path(f"{name}.toml")
         folders = [str(Path(folder).expanduser().resolve()) for folder in species or ()]
@@ -80,7 +83,8 @@ def new_command(
             species=folders,
         )
         covering, lacking = find_coverage(draft()[1])
-        chosen = forcefield or (covering[0] if covering else "opls-clp")
+        usual = Model().forcefield
+        chosen = forcefield or (usual if usual in covering or not covering else covering[0])
         text, recipe = draft(forcefield=chosen)
         composition = compose(recipe.resolve())
         save_draft(text, path)

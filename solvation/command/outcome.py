@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from solvation.job import Run
 
-__all__ = ["finish_run", "guard_errors", "leave", "say_line", "write_command_line"]
+__all__ = ["finish_run", "guard_errors", "leave", "say_line", "show_version", "write_command_line"]
 
 
 def finish_run(run: Run, strict: bool, as_json: bool) -> None:
@@ -58,6 +58,15 @@ def say_line(message: str, code: int) -> int:
     """Print one line on standard error; returns the exit code."""
     print(f"solvation: {' '.join(message.split())}", file=sys.stderr)
     return code
+
+
+def show_version(asked: bool) -> None:
+    """Print the version and stop, if asked."""
+    if asked:
+        from solvation import __version__
+
+        print(__version__)
+        raise typer.Exit
 
 
 def write_command_line() -> str:

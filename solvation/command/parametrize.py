@@ -46,7 +46,7 @@ def parametrize_command(
     seed: Annotated[int, typer.Option(min=0, help="Of conformers and points.")] = 2026,
     as_json: JsonOption = False,
 ) -> None:
-    """Derive parameters for an ion or molecule that no force field here covers.
+    """Derive a force field for a species that has none.
 
     Run it again to continue; finished steps lie in DIR/derivation. Use the result in a recipe
     with `species = ["DIR"]` in [model].

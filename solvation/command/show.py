@@ -20,7 +20,7 @@ def show_command(
     strict: StrictOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Print the summary of a finished run, or how far a running one is."""
+    """Print the numbers of a run, or how far it is."""
     with guard_errors():
         from solvation.errors import WorkspaceError
         from solvation.job import open_results

@@ -34,7 +34,9 @@ def systems_command(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the shipped electrolytes, or print one with what others measured.
+    """List the shipped electrolytes, or print one.
+
+    One is printed as its recipe and what others measured, with sources.
 
     Examples:
 

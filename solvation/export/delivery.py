@@ -165,7 +165,8 @@ def _find_state(folder: RunFolder, source: str | None) -> tuple[Path, Any]:
     if not built:
         raise WorkspaceError(f"{folder.path} has no built box; run `solvation build` first")
     starts = {path.name: path for path in built}
-    if source is None or source in starts:
+    ran = source is not None and (folder.simulate(source) / "checkpoint").exists()
+    if source is None or (source in starts and not ran):
         start = starts[source] if source else built[0]
         text = (start / "state.xml").read_text(encoding="utf-8")
         return start, openmm.XmlSerializer.deserialize(text)

@@ -200,7 +200,7 @@ def _take_points(
 def _solve(design: Floats, log: Floats, sigma: Floats) -> tuple[Floats, Floats, float]:
     """Return the weighted least-squares solution, its covariance, and chi2."""
     weighted = design / sigma[:, None]
-    covariance: Floats = np.linalg.inv(weighted.T @ weighted)
+    covariance = np.asarray(np.linalg.inv(weighted.T @ weighted), dtype=np.float64)
     best = np.asarray(covariance @ (weighted.T @ (log / sigma)), dtype=np.float64)
     chi2 = float((((log - design @ best) / sigma) ** 2).sum())
     return best, covariance, chi2

@@ -29,7 +29,10 @@ def count_cells(matrix: Floats, reach: float) -> tuple[int, int, int]:
 
 
 def worth_a_grid(n_a: int, n_b: int, matrix: Floats, reach: float) -> bool:
-    """Tell whether a grid costs less than looking at all pairs."""
+    """Tell whether a grid costs less than looking at all pairs.
+
+    ``matrix`` has box vectors as rows in Å, shape ``(n_frames, 3, 3)``.
+    """
     if n_a * n_b < _FEWEST_PAIRS:
         return False
     share = 1.0

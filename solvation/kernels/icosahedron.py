@@ -59,6 +59,8 @@ def measure_icosahedron(
 ) -> NDArray[np.float64]:
     """Distances between the vertices of a regular icosahedron with edges of length 1.
 
+    The distances have no unit.
+
     Returns
     -------
     array

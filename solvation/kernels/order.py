@@ -11,7 +11,7 @@ Ints = npt.NDArray[np.int64]
 
 
 def sort_unique(keys: Ints) -> Ints:
-    """Return distinct integers in order, shape ``(n_distinct,)``.
+    """Return distinct integers in order, as indices are, shape ``(n_distinct,)``.
 
     Faster than `numpy.unique`, which hashes, for keys that are nearly in order already.
 

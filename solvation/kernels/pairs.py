@@ -49,7 +49,10 @@ class Neighbours:
 
 
 def largest_cutoff(matrix: Floats) -> float:
-    """Return half the smallest perpendicular width in Å: no image is counted twice below it."""
+    """Return half the smallest perpendicular width in Å: no image is counted twice below it.
+
+    ``matrix`` has box vectors as rows, shape ``(..., 3, 3)``.
+    """
     return float(perpendicular_widths(matrix).min() / 2.0)
 
 

@@ -30,6 +30,10 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
+_POINTS = 250_000
+"""Points of all series transformed at once; each takes some 40 bytes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runs:
     """Uninterrupted contacts, one row each."""
@@ -62,6 +66,8 @@ class Lifetime:
 
 def find_runs(pair: npt.ArrayLike, frame: npt.ArrayLike, n_frames: int, *, gap: int = 0) -> Runs:
     """Group contacts into runs, bridging absences of up to ``gap`` frames.
+
+    Times are counted in frames.
 
     Parameters
     ----------
@@ -250,11 +256,17 @@ class Survival:
         )
 
     def continuous(self) -> Floats:
-        r"""Return the chance that a contact has lasted through the lag without a break."""
+        r"""Return the chance that a contact has lasted through the lag without a break.
+
+        A probability at each lag, shape ``(n_lags,)``.
+        """
         return self.uninterrupted / np.where(self.origins > 0, self.origins, np.nan)
 
     def intermittent(self) -> Floats:
-        r"""Return the chance that a pair is in contact after the lag, breaks allowed."""
+        r"""Return the chance that a pair is in contact after the lag, breaks allowed.
+
+        A probability at each lag, shape ``(n_lags,)``.
+        """
         return self.again / np.where(self.origins > 0, self.origins, np.nan)
 
 
@@ -265,6 +277,8 @@ def count_survival(runs: Runs, n_frames: int, lags: npt.ArrayLike) -> Survival:
 
     with h = 1 in contact; the continuous one asks for h = 1 all the way (Rapaport, Mol. Phys.
     1983, 50, 1151, doi:10.1080/00268978300102931).
+
+    Lags have the shape ``(n_lags,)``.
 
     Parameters
     ----------
@@ -301,7 +315,7 @@ def _count_returns(runs: Runs, n_frames: int) -> Ints:
     pair, start, stop = runs.pair[several], runs.start[several], runs.stop[several]
     _, row = np.unique(pair, return_inverse=True)
     size = fft.next_fast_len(2 * n_frames, real=True)
-    step = max(1, 2_000_000 // size)
+    step = max(1, _POINTS // size)
     for first in range(0, int(row.max()) + 1, step):
         mine = (row >= first) & (row < first + step)
         edges = np.zeros((min(step, int(row.max()) + 1 - first), n_frames + 1))

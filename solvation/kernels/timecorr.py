@@ -63,6 +63,8 @@ def mean_squared_displacement(path: npt.ArrayLike) -> Floats:
 def average_displacement(path: npt.ArrayLike) -> Floats:
     """Average squared displacements over all time origins and over molecules, by component.
 
+    The unit is the square of that of ``path``.
+
     Parameters
     ----------
     path
@@ -145,6 +147,8 @@ def displacement_product(first: npt.ArrayLike, second: npt.ArrayLike) -> Floats:
 def autocovariance(series: npt.ArrayLike) -> Floats:
     """Return the unbiased autocovariance of each column about its mean.
 
+    The unit is the square of that of the series.
+
     Parameters
     ----------
     series
@@ -169,6 +173,8 @@ def statistical_inefficiency(series: npt.ArrayLike) -> float:
     r"""Return how many frames make one independent sample, at least 1.
 
     .. math:: g = 1 + 2 \sum_{k \ge 1} (1 - k/n) \, C(k) / C(0)
+
+    It is a number of frames.
 
     Parameters
     ----------

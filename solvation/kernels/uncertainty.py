@@ -29,6 +29,8 @@ def block_error(blocks: npt.ArrayLike) -> Floats:
     """Return the standard error of the mean of independent block means along the first axis.
 
     One block says nothing about its error: ``nan``.
+
+    Blocks have the shape ``(n_blocks, ...)``; the error has the shape ``(...)`` and their unit.
     """
     values = np.asarray(blocks, dtype=np.float64)
     if len(values) < 2:
@@ -41,6 +43,8 @@ def jackknife_error(leave_one_out: npt.ArrayLike) -> Floats:
     r"""Return the standard error from estimates that each leave one of ``n`` parts out.
 
     .. math:: \sigma^2 = \frac{n-1}{n} \sum_i (\theta_{(i)} - \bar\theta)^2
+
+    Estimates have the shape ``(n, ...)``; the error has the shape ``(...)`` and their unit.
     """
     values = np.asarray(leave_one_out, dtype=np.float64)
     n = len(values)
@@ -74,6 +78,8 @@ def smoothed_binomial_error(fraction: npt.ArrayLike, n: float) -> Floats:
 
     Two successes and two failures are added first (Agresti, Coull, Am. Stat. 1998, 52, 119), so
     that a fraction of exactly 0 or 1 in a small sample does not claim to be exact.
+
+    Any shape ``(...)``, without a unit.
     """
     p = (np.asarray(fraction, dtype=np.float64) * n + 2.0) / (n + 4.0)
     error: Floats = np.sqrt(p * (1.0 - p) / (n + 4.0))
@@ -81,7 +87,10 @@ def smoothed_binomial_error(fraction: npt.ArrayLike, n: float) -> Floats:
 
 
 def series_error(series: npt.ArrayLike) -> float:
-    """Return the standard error of the mean of a correlated series ``(n_frames,)``."""
+    """Return the standard error of the mean of a correlated series ``(n_frames,)``.
+
+    It has the unit of the series.
+    """
     x = np.asarray(series, dtype=np.float64)
     if len(x) < 2:
         return float("nan")
@@ -89,7 +98,10 @@ def series_error(series: npt.ArrayLike) -> float:
 
 
 def replica_error(means: npt.ArrayLike, weights: npt.ArrayLike) -> float:
-    """Return the standard error of the weighted mean of independent replicas; nan for one."""
+    """Return the standard error of the weighted mean of independent replicas; nan for one.
+
+    Means and weights have the shape ``(n_replicas,)``; the error has the unit of the means.
+    """
     x, w = np.asarray(means, dtype=np.float64), np.asarray(weights, dtype=np.float64)
     if len(x) < 2:
         return float("nan")

@@ -63,7 +63,10 @@ def draw_groups(
 def draw_densities(
     x: NDArray[Any], curves: Mapping[str, NDArray[Any]], *, key: str, xlabel: str, title: str
 ) -> str:
-    """Draw probability densities over one axis, each scaled to its highest point."""
+    """Draw probability densities over one axis, each scaled to its highest point.
+
+    ``x`` and every curve have the shape ``(n_points,)``; the unit is in ``xlabel``.
+    """
     axes = start_panel()
     for k, (label, y) in enumerate(curves.items()):
         scaled = y / max(float(np.max(y)), 1e-300)

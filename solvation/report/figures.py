@@ -147,7 +147,10 @@ def draw_fractions(
     names: Sequence[str], values: NDArray[Any], errors: NDArray[Any], *, key: str, label: str,
     title: str = "", color: int = 2,
 ) -> str:  # fmt: skip
-    """Draw fractions as horizontal bars, the first on top."""
+    """Draw fractions as horizontal bars, the first on top.
+
+    Values and errors have the shape ``(n_names,)``.
+    """
     axes = start_panel()
     y = np.arange(len(names), dtype=float)[::-1]
     axes.barh(y, values, 0.66, color=PALETTE[color])
@@ -308,7 +311,10 @@ def draw_bars(
     axes: Axes, x: NDArray[Any], y: NDArray[Any], error: NDArray[Any], width: float, color: str,
     label: str,
 ) -> None:  # fmt: skip
-    """Draw bars with their errors."""
+    """Draw bars with their errors.
+
+    ``x``, ``y`` and ``error`` have the shape ``(n_bars,)``; the unit is that of the axes.
+    """
     axes.bar(x, y, width, color=color, label=label)
     axes.errorbar(x, y, yerr=error, fmt="none", ecolor=INK, elinewidth=0.9)
 

@@ -17,24 +17,26 @@ from solvation.errors import WorkspaceError
 from solvation.kernels.stationarity import judge_stationarity
 from solvation.log import read_log
 from solvation.simulate.drude import list_pairs, relax_drudes, set_velocities
-from solvation.simulate.engine import (
-    Progress,
-    describe_platform,
-    load_snapshot,
-    make_context,
-    restore,
-)
+from solvation.simulate.engine import Progress, describe_platform, make_context, restore
 from solvation.simulate.files import ReplicaFiles, cut_file
 from solvation.simulate.loop import StageRun, Tick
+from solvation.simulate.origin import load_origin, place_origin
+from solvation.simulate.postmortem import BlowUpError
+from solvation.simulate.protocol import halve_timestep
 from solvation.simulate.shear import ACCELERATIONS, Drive, run_shear
+from solvation.simulate.snapshot import load_latest, restore_portable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     import openmm
+    from openmm import app
 
+    from solvation.simulate.halt import Halt
+    from solvation.simulate.hardware import Hardware
     from solvation.simulate.protocol import Plan, Replica, Stage
+    from solvation.simulate.snapshot import Snapshot
 
 __all__ = ["Outcome", "Tick", "run_replica"]
 
@@ -50,14 +52,19 @@ class Outcome:
     """How a replica ended."""
 
     replica: str
+    """Its name."""
     platform: str
     """Platform, device and version."""
     speed: float
     """ns/day over the production, reporting and checkpoints included."""
     density_stationary: bool
-    """Whether the density stopped drifting before production."""
+    """Whether the density stopped drifting before production; true where it was given."""
+    energy_stationary: bool
+    """Whether the potential energy did."""
     production: float
     """ps."""
+    retried: tuple[str, ...] = ()
+    """Stages that blew up once and went on with half the time step."""
 
 
 def run_replica(
@@ -67,10 +74,13 @@ def run_replica(
     replica: Replica,
     *,
     inputs: str,
-    platform: str = "auto",
+    platform: str | Hardware = "auto",
     progress: Callable[[Tick], None] | None = None,
+    halt: Halt | None = None,
 ) -> Outcome:
     """Run one replica to its end, or go on with it.
+
+    A stage that blows up is tried once more from the last checkpoint, with half the time step.
 
     Parameters
     ----------
@@ -86,91 +96,186 @@ def run_replica(
         Hash of everything that decides the trajectory; a checkpoint made from other inputs is
         refused.
     platform
-        ``"auto"`` or an OpenMM platform name.
+        ``"auto"``, an OpenMM platform name, or all of the hardware.
     progress
         Called after every report.
+    halt
+        Asked between steps whether to stop.
 
     Raises
     ------
     SimulationError
-        If the run blows up or no platform can run it.
+        If the run blows up twice or no platform can run it.
+    StopError
+        If it was asked to stop; a checkpoint was written.
     WorkspaceError
         If files are damaged or belong to other inputs.
     """
     import openmm
     from openmm import app
 
-    folder.mkdir(parents=True, exist_ok=True)
-    files = ReplicaFiles(
-        trajectory=folder / "trajectory.xtc", log=folder / "log.csv", snapshot=folder / "checkpoint"
-    )
-    system = openmm.XmlSerializer.deserialize((prepared / "system.xml").read_text(encoding="utf-8"))
-    topology = app.PDBFile(str(prepared / "topology.pdb")).topology
-    snapshot = load_snapshot(files.snapshot)
-    if snapshot is not None and snapshot.progress.inputs != inputs:
-        raise WorkspaceError(
-            f"{files.snapshot} belongs to another recipe or force field; choose another folder "
-            f"with -o, or remove {folder}"
-        )
-    at = snapshot.progress if snapshot else Progress(
-        stage=plan.stages[0].name, interval=0, n_frames=0, trajectory_bytes=0, log_bytes=0,
-        inputs=inputs, platform="",
-    )  # fmt: skip
-    cut_file(files.trajectory, at.trajectory_bytes)
-    cut_file(files.log, at.log_bytes)
-    names: list[str] = [stage.name for stage in plan.stages]
-    context: openmm.Context | None = None
-    for index in range(names.index(at.stage), len(names)):
-        stage = plan.stages[index]
-        if stage.name != at.stage:
-            at = replace(at, stage=stage.name, interval=0)
-        previous, context = (
-            context,
-            make_context(system, plan, stage, platform=platform, seed=replica.seed + index),
-        )
-        if previous is not None:
-            _hand_over(previous, context)
-            if stage.name == "production" and "density" in names:
-                _set_mean_volume(context, files.log)
-        elif snapshot is not None:
-            restore(context, snapshot)
-        else:
-            _start(
-                context, (prepared / "state.xml").read_text(encoding="utf-8"), stage, replica, plan
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WorkspaceError(f"cannot make {folder}: {error.strerror or error}") from error
+    for name in ("system.xml", "state.xml", "topology.pdb"):
+        if not (prepared / name).is_file():
+            raise WorkspaceError(
+                f"{prepared / name} is gone; run `solvation build` on this folder again"
             )
-        del previous
-        at = replace(at, platform=describe_platform(context))
-        run = StageRun(context, topology, files, plan, stage, replica, progress)
-        at = run.advance(at)
-    assert context is not None
+    system = openmm.XmlSerializer.deserialize((prepared / "system.xml").read_text(encoding="utf-8"))
+    job = _Job(
+        prepared=prepared,
+        files=ReplicaFiles(
+            trajectory=folder / "trajectory.xtc",
+            log=folder / "log.csv",
+            snapshot=folder / "checkpoint",
+        ),
+        system=system,
+        topology=app.PDBFile(str(prepared / "topology.pdb")).topology,
+        plan=plan,
+        replica=replica,
+        inputs=inputs,
+        platform=platform,
+        progress=progress,
+        halt=halt,
+    )
+    retried: tuple[str, ...] = ()
+    while True:
+        try:
+            at = _run_stages(job, retried)
+            break
+        except BlowUpError as error:
+            stage = error.stage
+            if stage in retried or stage in _read_retried(job):
+                raise
+            retried = (*retried, stage)
+            _LOG.warning(
+                "%s; trying once more from the last checkpoint with %g fs",
+                str(error).partition("; run again")[0], 500 * plan.timestep,
+            )  # fmt: skip
     if plan.shear_time:
         run_shear(
             prepared, folder, plan,
             tuple(Drive(acceleration=a, time=plan.shear_time) for a in ACCELERATIONS),
-            temperature=plan.stages[-1].temperature[1], seed=replica.seed + len(names),
+            temperature=plan.stages[-1].temperature[1], seed=replica.seed + len(plan.stages),
             platform=platform,
         )  # fmt: skip
-    log = read_log(files.log)
-    settled = "density" not in names or judge_stationarity(log.select("density").density).stationary
+    log = read_log(job.files.log)
+    settling = log.select("density")
+    density, energy = settling.density, settling.potential_energy
     production = log.select("production")
     return Outcome(
         replica=replica.name,
         platform=at.platform,
         speed=float(1.0 / np.mean(1.0 / np.maximum(production.speed, 1e-3))),
-        density_stationary=settled,
+        density_stationary=not len(density) or judge_stationarity(density).stationary,
+        energy_stationary=not len(energy) or judge_stationarity(energy).stationary,
         production=at.interval * plan.interval,
+        retried=at.retried,
     )
 
 
-def _start(context: openmm.Context, state: str, stage: Stage, replica: Replica, plan: Plan) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """What `run_replica` was asked for, with its files opened."""
+
+    prepared: Path
+    files: ReplicaFiles
+    system: openmm.System
+    topology: app.Topology
+    plan: Plan
+    replica: Replica
+    inputs: str
+    platform: str | Hardware
+    progress: Callable[[Tick], None] | None
+    halt: Halt | None
+
+
+def _load(job: _Job) -> Snapshot | None:
+    """Read the last snapshot that can be gone on from."""
+    snapshot = load_latest(job.files.snapshot, job.files.check)
+    if snapshot is not None and snapshot.progress.inputs != job.inputs:
+        raise WorkspaceError(
+            f"{job.files.snapshot} belongs to another recipe or force field; choose another "
+            f"folder with -o, or remove {job.files.snapshot.parent}"
+        )
+    return snapshot
+
+
+def _read_retried(job: _Job) -> tuple[str, ...]:
+    """List the stages that go on with half the time step already."""
+    snapshot = _load(job)
+    return snapshot.progress.retried if snapshot is not None else ()
+
+
+def _run_stages(job: _Job, retried: tuple[str, ...]) -> Progress:
+    """Run every stage that is left, from the last snapshot."""
+    files, replica = job.files, job.replica
+    snapshot = _load(job)
+    at = snapshot.progress if snapshot else Progress(
+        stage=job.plan.stages[0].name, interval=0, n_frames=0, trajectory_bytes=0, log_bytes=0,
+        inputs=job.inputs, platform="",
+    )  # fmt: skip
+    cut_file(files.trajectory, at.trajectory_bytes)
+    cut_file(files.log, at.log_bytes)
+    at, again = replace(at, retried=tuple(dict.fromkeys([*at.retried, *retried]))), bool(retried)
+    names: list[str] = [stage.name for stage in job.plan.stages]
+    context: openmm.Context | None = None
+    for index in range(names.index(at.stage), len(names)):
+        stage = job.plan.stages[index]
+        if stage.name != at.stage:
+            at = replace(at, stage=stage.name, interval=0)
+        plan = job.plan
+        if stage.name in at.retried:
+            plan = halve_timestep(plan)
+        previous, context = (
+            context,
+            make_context(
+                job.system, plan, stage, platform=job.platform,
+                seed=replica.seed + index + 1000 * again,
+            ),
+        )  # fmt: skip
+        if previous is not None:
+            _hand_over(previous, context)
+            if names[index - 1] == "density":
+                _set_mean_volume(context, files.log)
+        elif snapshot is not None:
+            if again:
+                # Other noise, and a time step that a binary checkpoint might bring back.
+                restore_portable(context, snapshot)
+                if stage.name in set(at.retried) - set(snapshot.progress.retried):
+                    at = replace(at, steps=2 * at.steps)
+            else:
+                restore(context, snapshot)
+        else:
+            _start(context, job, stage)
+        del previous
+        at = replace(at, platform=describe_platform(context))
+        run = StageRun(
+            context, job.topology, files, plan, stage, replica, job.progress, halt=job.halt
+        )
+        at = run.advance(at)
+    return at
+
+
+def _start(context: openmm.Context, job: _Job, stage: Stage) -> None:
     """Put the packed molecules into a context, relax them and give them velocities."""
     import openmm
     from openmm import unit
 
-    packed = openmm.XmlSerializer.deserialize(state)
-    context.setPeriodicBoxVectors(*packed.getPeriodicBoxVectors())
-    context.setPositions(packed.getPositions(asNumpy=True))
+    replica = job.replica
+    origin = load_origin(job.files.snapshot.parent)
+    if origin is not None and place_origin(context, origin, job.topology.getNumAtoms()):
+        _LOG.info("%s: going on from where another run ended", replica.name)
+        return
     pairs = list_pairs(context.getSystem())
+    if origin is None:
+        packed = openmm.XmlSerializer.deserialize(
+            (job.prepared / "state.xml").read_text(encoding="utf-8")
+        )
+        context.setPeriodicBoxVectors(*packed.getPeriodicBoxVectors())
+        context.setPositions(packed.getPositions(asNumpy=True))
     if pairs is not None:
         relax_drudes(context, pairs)
     openmm.LocalEnergyMinimizer.minimize(
@@ -183,7 +288,7 @@ def _start(context: openmm.Context, state: str, stage: Stage, replica: Replica, 
         context.setVelocitiesToTemperature(stage.temperature[0] * unit.kelvin, seed)
     else:
         set_velocities(context, pairs, stage.temperature[0], seed=seed)
-    _LOG.info("%s: relaxed, heating for %g ps", replica.name, stage.n_intervals * plan.interval)
+    _LOG.info("%s: relaxed, heating for %g ps", replica.name, stage.n_intervals * job.plan.interval)
 
 
 def _hand_over(previous: openmm.Context, context: openmm.Context) -> None:

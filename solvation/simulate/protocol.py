@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Literal
 
 from solvation.errors import RecipeError
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from solvation.recipe import Recipe
     from solvation.section import Protocol
 
-__all__ = ["Plan", "Replica", "Stage", "make_plan"]
+__all__ = ["Plan", "Replica", "Stage", "halve_timestep", "make_plan"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """One stretch of dynamics under constant orders."""
 
-    name: Literal["heat", "anneal", "density", "production"]
+    name: Literal["heat", "anneal", "density", "temper", "production"]
     """What it is for."""
     ensemble: Literal["NVT", "NPT"]
     """Whether the box may change."""
@@ -47,6 +47,17 @@ class Replica:
     seed: int
     """Of velocities, noise and barostat."""
 
+    @property
+    def packing(self) -> int:
+        """Which packing of its start, from 0: replicas of one start are packed each anew."""
+        number = self.name.rpartition("-")[2]
+        return int(number) - 1 if number.isdecimal() and int(number) > 0 else 0
+
+    @property
+    def box(self) -> str:
+        """Folder of its packed box: the start's, from the second packing on its own name."""
+        return self.name if self.packing else self.start
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -72,6 +83,10 @@ class Plan:
     """Time steps between rows of the pressure tensor; 0 for none."""
     shear_time: float = 0.0
     """ps that a flow is driven with each acceleration after the production; 0 for none."""
+    tempering: float | None = None
+    """Hottest temperature that a replica wanders to in its production, K; None to stay."""
+    n_halvings: int = 0
+    """How often the time step was halved after a blow-up; reports stay where they are."""
 
     @property
     def interval(self) -> float:
@@ -79,11 +94,22 @@ class Plan:
         return self.timestep * self.steps_per_interval
 
 
+def halve_timestep(plan: Plan) -> Plan:
+    """Halve the time step; everything that is counted in time steps happens at the same times."""
+    counts = {
+        field.name: 2 * getattr(plan, field.name)
+        for field in fields(plan)
+        if field.name.startswith("steps_per_")
+    }
+    return replace(plan, timestep=plan.timestep / 2, n_halvings=plan.n_halvings + 1, **counts)
+
+
 def make_plan(recipe: Recipe) -> Plan:
     """Lay out the stages of a resolved recipe.
 
     minimise -> NVT at high temperature, where the packing is forgotten -> NPT cooling to the
-    target -> NPT until the density is stationary -> NVT production at the mean density. Production
+    target -> NPT until the density is stationary -> NVT production at the mean density; with
+    tempering, between the last two NVT at wandering temperature, to learn its weights. Production
     is NVT because a barostat disturbs the dynamics that diffusion and conductivity are read from.
 
     Raises
@@ -120,6 +146,12 @@ def make_plan(recipe: Recipe) -> Plan:
                 f"protocol.{key} = {getattr(protocol, key)} holds {number} report intervals of "
                 f"{protocol.report_interval}; make it at least 4"
             )
+    tempering = protocol.tempering.magnitude if protocol.tempering is not None else None
+    if tempering is not None and tempering <= target:
+        raise RecipeError(
+            f"protocol.tempering = {protocol.tempering} is not above the temperature of "
+            f"{recipe.conditions.temperature}; give the hottest to wander to, or leave it out"
+        )
     stages = (
         Stage(
             name="heat", ensemble="NVT", temperature=(hot, hot),
@@ -132,6 +164,11 @@ def make_plan(recipe: Recipe) -> Plan:
         Stage(
             name="density", ensemble="NPT", temperature=(target, target),
             n_intervals=shortest, n_intervals_max=max(shortest, longest),
+        ),
+        Stage(
+            name="temper", ensemble="NVT", temperature=(target, target),
+            n_intervals=longest if tempering is not None else 0,
+            n_intervals_max=longest if tempering is not None else 0,
         ),
         Stage(
             name="production", ensemble="NVT", temperature=(target, target),
@@ -149,6 +186,7 @@ def make_plan(recipe: Recipe) -> Plan:
         steps_per_record=_divide(steps, _magnitude(protocol, "record_interval"), timestep),
         steps_per_stress=_divide(steps, _magnitude(protocol, "stress_interval"), timestep),
         shear_time=_magnitude(protocol, "shear_time"),
+        tempering=tempering,
     )
 
 

@@ -18,6 +18,7 @@ Both are linear in the positions: one product of a small matrix with them.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
 from typing import TYPE_CHECKING, Any
@@ -79,9 +80,14 @@ class Recorder:
         self.costs = [0.0, 0.0]
         self.wall = 0.0
 
-    def begin(self, interval: int) -> None:
-        """Go on after so many report intervals; what was written after them is cut off."""
-        elapsed = interval * self.plan.interval
+    @property
+    def period(self) -> int:
+        """Time steps after which all rows begin anew; stops in between would cut one in two."""
+        return math.lcm(*(n for n in (self.plan.steps_per_record, self.plan.steps_per_stress) if n))
+
+    def begin(self, interval: int, steps: int = 0) -> None:
+        """Go on after so many report intervals and steps; what was written later is cut off."""
+        elapsed = interval * self.plan.interval + steps * self.plan.timestep
         if self.plan.steps_per_record:
             units = {"velocity": "Å/ps", "dipole": "e Å", "charge": "e", "mass": "u"}
             self.currents.begin(elapsed, {**self.about, "units": units})

@@ -21,8 +21,9 @@ import numpy as np
 
 from solvation.errors import SimulationError
 from solvation.record import FLOW, ROW_TYPE, read_record, write_header
-from solvation.simulate.engine import choose_platform, load_snapshot
 from solvation.simulate.files import writing
+from solvation.simulate.hardware import Hardware, make_properties, pick_platform
+from solvation.simulate.snapshot import load_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,7 +126,7 @@ def run_shear(
     *,
     temperature: float,
     seed: int,
-    platform: str = "auto",
+    platform: str | Hardware = "auto",
     progress: Callable[[float], None] | None = None,
 ) -> list[Path]:
     """Drive a flow with every acceleration, from the end of the production.
@@ -192,7 +193,7 @@ def _drive(
     *,
     temperature: float,
     seed: int,
-    platform: str,
+    platform: str | Hardware,
     progress: Callable[[float], None] | None,
     done: float,
     share: float,
@@ -220,9 +221,9 @@ def _drive(
         temperature, plan.friction, plan.timestep, acceleration=drive.acceleration / 10.0,
         wave=wave, mass=float(masses.sum()), seed=seed % 2**30 + 1,
     )  # fmt: skip
-    chosen = choose_platform(platform)
-    mixed = chosen.getName() in ("CUDA", "HIP", "OpenCL")
-    context = openmm.Context(system, integrator, chosen, {"Precision": "mixed"} if mixed else {})
+    hardware = platform if isinstance(platform, Hardware) else Hardware(platform=platform)
+    chosen = pick_platform(hardware)
+    context = openmm.Context(system, integrator, chosen, make_properties(chosen, hardware))
     context.setPeriodicBoxVectors(*state.getPeriodicBoxVectors())
     context.setPositions(state.getPositions(asNumpy=True))
     context.setVelocities(state.getVelocities(asNumpy=True))

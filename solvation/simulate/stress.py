@@ -35,7 +35,13 @@ def add_gauge(system: openmm.System, temperature: float) -> None:
 
 
 def find_gauge(context: openmm.Context) -> openmm.MonteCarloFlexibleBarostat:
-    """Find it again."""
+    """Find it again.
+
+    Raises
+    ------
+    SimulationError
+        If the context was made without one.
+    """
     import openmm
 
     for force in context.getSystem().getForces():
@@ -47,7 +53,10 @@ def find_gauge(context: openmm.Context) -> openmm.MonteCarloFlexibleBarostat:
 def measure_stress(
     context: openmm.Context, gauge: openmm.MonteCarloFlexibleBarostat
 ) -> NDArray[np.float64]:
-    """Measure the pressure tensor in bar, pressure positive, in the order of `COMPONENTS`."""
+    """Measure the pressure tensor in bar, pressure positive, in the order of `COMPONENTS`.
+
+    Shape ``(6,)``.
+    """
     from openmm import unit
 
     tension = gauge.computeStressTensor(context, True)

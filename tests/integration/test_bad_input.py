@@ -181,14 +181,12 @@ def test_arguments(call: Call, arguments: list[str], message: str) -> None:
 
 def test_a_platform_that_is_not_here(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not the input is wrong but the machine: exit code 3."""
-    from solvation.simulate import engine
+    from solvation.simulate import hardware
 
-    monkeypatch.setattr(
-        engine, "_try_platform", lambda name: "no device" if name == "HIP" else None
-    )
-    engine.choose_platform.cache_clear()
+    monkeypatch.setattr(hardware, "find_fault", lambda name: "no device" if name == "HIP" else None)
+    hardware.choose_platform.cache_clear()
     check(call("run", "base.toml", "--platform", "HIP"), "platform HIP cannot run here", code=3)
-    engine.choose_platform.cache_clear()
+    hardware.choose_platform.cache_clear()
 
 
 # Trajectories -------------------------------------------------------------------------------

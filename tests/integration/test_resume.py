@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import solvation
 from solvation.log import read_log
 from solvation.recipe import parse_recipe
 
 from .conftest import TINY
 
 
-def _times(folder) -> np.ndarray:
+def _times(folder, start="separated") -> np.ndarray:
     import MDAnalysis as mda
 
     universe = mda.Universe(
-        str(folder / "build/separated/topology.pdb"),
-        str(folder / "simulate/separated-1/trajectory.xtc"),
+        str(folder / f"build/{start}/topology.pdb"),
+        str(folder / f"simulate/{start}-1/trajectory.xtc"),
         to_guess=(),
     )
     return np.array([frame.time for frame in universe.trajectory])
@@ -45,45 +48,90 @@ POLARIZABLE = {
 }
 
 
-def _kill_and_rerun(tmp_path, *, kills: int, production: float, base=TINY) -> None:
+REPLICAS = {
+    **POLARIZABLE,
+    "model": {"cutoff": "6 angstrom"},
+    "protocol": {
+        **POLARIZABLE["protocol"],
+        "report_interval": "0.2 ps",
+        "heat_time": "0.8 ps",
+        "anneal_time": "0.8 ps",
+        "density_time": "0.8 ps",
+        "density_time_max": "0.8 ps",
+        "checkpoint_interval": "0.4 ps",
+        "starts": ["separated", "contact"],
+        "replicas": 2,
+    },
+}
+"""Small enough to be killed often."""
+
+
+def _kill_and_rerun(
+    tmp_path, *, kills: int, production: float, base=TINY, seed=7, until="simulate"
+) -> Path:
+    """Kill the whole process group, or the main process alone, at random moments of its work."""
     recipe = parse_recipe(
         {**base, "protocol": {**base["protocol"], "production_time": f"{production} ps"}}
     )
-    interval = recipe.protocol.report_interval.magnitude
     path = tmp_path / "tiny.toml"
     path.write_text(recipe.to_toml())
     folder = tmp_path / "run"
-    command = [sys.executable, "-m", "solvation", "simulate", str(path), "-o", str(folder)]
+    command = [
+        sys.executable, "-m", "solvation", "run", str(path), "-o", str(folder),
+        "--at-once", "2", "--until", until,
+    ]  # fmt: skip
     environment = {**os.environ, "OPENMM_CPU_THREADS": "1"}
-    random = np.random.default_rng(7)
+    random = np.random.default_rng(seed)
     killed = 0
     for _ in range(kills):
+        before = _count_reports(folder)
         process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
-        # a moment somewhere in the work, after a start-up that takes a second or more
-        delay = 1.0 + random.exponential(1.5)
-        time.sleep(delay)
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
+        # Machines differ: some reports more, or none, and then a moment that no report tells.
+        wanted = before + random.integers(0, 4)
+        while process.poll() is None and _count_reports(folder) < wanted:
+            time.sleep(0.01)
+        time.sleep(random.exponential(0.2))
         if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
+            if random.random() < 0.5:
+                os.killpg(process.pid, signal.SIGKILL)
+            else:
+                process.send_signal(signal.SIGKILL)  # its children see the pipe break
             killed += 1
-        process.communicate()
+        process.wait()
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert killed >= kills - 1, "the run ended before it could be killed: make it longer"
+    for start in recipe.resolve().protocol.starts:
+        _check_replica(folder, recipe, start, production)
+    return folder
+
+
+def _count_reports(folder) -> int:
+    """Lines in all logs."""
+    return sum(file.read_bytes().count(b"\n") for file in folder.glob("simulate/*/log.csv"))
+
+
+def _check_replica(folder, recipe, start: str, production: float) -> None:
+    """Every frame and every line of the log once, and energies without a jump."""
+    interval = recipe.protocol.report_interval.magnitude
+    steps_per_report = round(interval / recipe.resolve().protocol.timestep.magnitude)
     n_frames = round(production / interval) + 1
-    assert _times(folder) == pytest.approx(np.arange(n_frames) * interval, abs=1e-4)
-    log = read_log(folder / "simulate/separated-1/log.csv")
+    expected = np.arange(n_frames) * interval
+    assert _times(folder, start) == pytest.approx(expected, abs=1e-4)
+    log = read_log(folder / f"simulate/{start}-1/log.csv")
     for stage in ("heat", "anneal", "density", "production"):
         steps = log.select(stage).step
-        assert (np.diff(steps) == 50).all(), stage
-        assert steps[0] == 50
+        assert (np.diff(steps) == steps_per_report).all(), stage
+        assert steps[0] == steps_per_report
     energy = log.select("production").potential_energy
     assert np.abs(np.diff(energy)).max() < 10 * energy.std()
 
 
-def test_killed_four_times(tmp_path):
-    _kill_and_rerun(tmp_path, kills=4, production=12)
+def test_two_replicas_killed_five_times(tmp_path):
+    _kill_and_rerun(tmp_path, kills=5, production=4, base=REPLICAS)
 
 
 def test_killed_with_induced_dipoles(tmp_path):
@@ -91,8 +139,26 @@ def test_killed_with_induced_dipoles(tmp_path):
 
 
 @pytest.mark.slow
-def test_killed_ten_times(tmp_path):
-    _kill_and_rerun(tmp_path, kills=10, production=60)
+@pytest.mark.parametrize("seed", range(5))
+def test_killed_ten_times_and_the_summary_is_that_of_a_quiet_run(tmp_path, seed):
+    """Fifty kills in all."""
+    (tmp_path / "killed").mkdir()
+    (tmp_path / "quiet").mkdir()
+    killed, quiet = (
+        _kill_and_rerun(
+            tmp_path / name, kills=kills, production=10, base=REPLICAS, seed=seed, until="report"
+        )
+        for name, kills in (("killed", 10), ("quiet", 0))
+    )
+    status = [
+        {item.name: item.status for item in solvation.open_results(folder).quantities}
+        for folder in (killed, quiet)
+    ]
+    # Trajectories differ (threads sum in any order), so do shells and species that came up.
+    shared = set(status[0]) & set(status[1])
+    assert {"density", "diffusion.DME", "conductivity.einstein", "residence.Mg-DME"} <= shared
+    always = [name for name in shared if name.startswith(("density", "diffusion", "conduct"))]
+    assert {name: status[0][name] for name in always} == {name: status[1][name] for name in always}
 
 
 def test_a_second_process_is_kept_out(tmp_path):
@@ -107,15 +173,12 @@ def test_a_second_process_is_kept_out(tmp_path):
 
 
 def test_a_shortened_trajectory_is_refused(tiny_run, tmp_path):
-    import shutil
-
-    import solvation
+    """Neither the last checkpoint nor the one before has its frames."""
     from solvation.errors import WorkspaceError
 
     copy = tmp_path / "cut"
     shutil.copytree(tiny_run.folder.path, copy)
-    trajectory = copy / "simulate/separated-1/trajectory.xtc"
-    os.truncate(trajectory, 1000)
+    os.truncate(copy / "simulate/separated-1/trajectory.xtc", 1000)
     recipe = solvation.load_recipe(
         copy / "recipe.toml", settings=['protocol.production_time="9 ps"']
     )

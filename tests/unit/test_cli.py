@@ -79,6 +79,7 @@ COMMANDS = (
     "new",
     "forcefields",
     "export",
+    "doctor",
 )
 
 
@@ -114,6 +115,34 @@ def test_options_reach_the_pipeline(call: Call, asked: list[dict]) -> None:
     assert choices["replicas"] == 3
     assert choices["until"] == "simulate"
     assert choices["command"].startswith("solvation run mg-tfsi2-dme -o there")
+
+
+def test_what_a_long_run_needs_reaches_the_pipeline(call: Call, asked: list[dict]) -> None:
+    code, _, err = call(
+        "run", "mg-tfsi2-dme", "--device", "0,1", "--at-once", "4", "--spread", "threads",
+        "--extend", "50 ns", "--max-hours", "2", "--until", "simulate",
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    (choices,) = asked
+    assert (choices["device"], choices["at_once"], choices["spread"]) == ("0,1", 4, "threads")
+    assert choices["extend"] == "50 ns"
+    assert 1.9 < choices["max_hours"] <= 2
+
+
+def test_until_converged(call: Call, asked: list[dict]) -> None:
+    code, _, err = call("run", "mg-tfsi2-dme", "--until-converged", "density:10%")
+    assert (code, err) == (0, "")
+    assert len(asked) == 1
+    for arguments, message in (
+        (("--until-converged", "density"), "is not understood"),
+        (("--until-converged", "viscosity:10%"), "no quantity viscosity"),
+        (("--until-converged", "density:1%", "--until", "build"), "leave out --until"),
+        (("--cap", "5 ns"), "--cap goes with --until-converged"),
+        (("--branch", "x"), "give the folder of that run"),
+    ):
+        code, _, err = call("run", "mg-tfsi2-dme", *arguments)
+        assert code == 2
+        assert message in err
 
 
 @pytest.mark.parametrize(
@@ -224,6 +253,7 @@ def test_new_writes_a_recipe_that_can_be_run_and_never_over_another(
     text = (tmp_path / "mine.toml").read_text()
     assert "#" in text
     recipe = load_recipe(tmp_path / "mine.toml")
+    assert recipe.model.forcefield == "opls-clp"  # the default, where it covers all of it
     assert (recipe.salt[0].formula, recipe.salt[0].concentration) == ("Ca(TFSI)2", "0.25 mol/L")
     assert recipe.solvent[0].label == "DME"
     code, _, err = call(*words)
@@ -326,3 +356,16 @@ def test_export_asks_for_a_program_and_a_box(call: Call, finished: RunFolder) ->
     code, _, err = call("export", str(finished.path), "--to", "gromacs", "--set", "seed=1")
     assert code == 2
     assert "--set goes with a recipe" in err
+
+
+def test_version(call: Call) -> None:
+    import solvation
+
+    assert call("--version") == (0, f"{solvation.__version__}\n", "")
+
+
+def test_the_list_of_commands_is_not_cut_off(call: Call) -> None:
+    out = call("--help")[1]
+    listed = out.partition("Commands:")[2]
+    assert "..." not in listed
+    assert listed.count("\n") >= len(COMMANDS)

@@ -12,9 +12,11 @@ from solvation import pipeline
 from solvation.errors import ForceFieldError, RecipeError, TrajectoryError, WorkspaceError
 from solvation.job import Run, open_results
 from solvation.pipeline import analyze_trajectory, run
+from solvation.production import find_box
 from solvation.recipe import Recipe, parse_recipe
 from solvation.results import Quantity, save_summary
-from solvation.workspace import RunFolder
+from solvation.simulate.protocol import make_plan
+from solvation.workspace import RunFolder, open_run
 
 DATA: dict[str, Any] = {
     "name": "x",
@@ -34,8 +36,14 @@ def done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     """Names of the stages in the order they were done; none does anything."""
     monkeypatch.chdir(tmp_path)
     names: list[str] = []
-    for name in ("build", "simulate", "analyze", "report"):
-        monkeypatch.setattr(pipeline, f"_{name}", lambda *_, name=name, **__: names.append(name))
+    homes = {
+        "build": "_build",
+        "simulate": "simulate_replicas",
+        "analyze": "_analyze",
+        "report": "_report",
+    }
+    for name, home in homes.items():
+        monkeypatch.setattr(pipeline, home, lambda *_, name=name, **__: names.append(name))
     return names
 
 
@@ -123,11 +131,18 @@ def test_a_stage_is_skipped_only_when_its_files_are_there(
 ) -> None:
     built: list[str] = []
 
-    def build_box(_: Recipe, folder: Path, *, start: str, **_choices: Any) -> dict[str, Any]:
+    packings: list[int] = []
+
+    def build_box(
+        _: Recipe, folder: Path, *, start: str, packing: int, **_choices: Any
+    ) -> dict[str, Any]:
         built.append(start)
+        packings.append(packing)
         folder.mkdir(parents=True, exist_ok=True)
         text = '{"charge_scale": 1, "residues": {"Mg": 8}, "salts": {}, "asked": {}, "n_atoms": 8}'
         (folder / "audit.json").write_text(text)
+        for name in ("system.xml", "state.xml", "topology.pdb"):
+            (folder / name).write_text("")
         return {}
 
     monkeypatch.setattr("solvation.build.box.build_box", build_box)
@@ -136,11 +151,26 @@ def test_a_stage_is_skipped_only_when_its_files_are_there(
     events: list[pipeline.Event] = []
     for _ in range(2):
         run(parse_recipe(both), tmp_path / "run", until="build", progress=events.append)
-    assert built == ["separated", "contact"]
+    assert built == ["separated", "contact", "separated", "contact"]
     assert [event.text for event in events if event.done == 1.0] == ["8 Mg: 8 atoms"] * 2
+    assert (tmp_path / "run/build/separated-2").is_dir()
+    assert packings == [0, 0, 1, 1]
     (tmp_path / "run/build/contact/audit.json").unlink()
     run(parse_recipe(both), tmp_path / "run", until="build")
-    assert built == ["separated", "contact", "contact"]
+    assert built[4:] == ["contact"]
+
+
+def test_a_replica_that_was_begun_in_a_shared_box_keeps_it(tmp_path: Path) -> None:
+    """Folders of earlier versions have one box for all replicas of a start."""
+    both = {**DATA, "protocol": {"profile": "quick", "replicas": 2}}
+    first, second = make_plan(parse_recipe(both).resolve()).replicas
+    folder = open_run(tmp_path)
+    assert [find_box(folder, item) for item in (first, second)] == ["separated", "separated-2"]
+    folder.simulate(second.name).mkdir(parents=True)
+    (folder.simulate(second.name) / "checkpoint").touch()
+    assert find_box(folder, second) == "separated"
+    folder.update_manifest(stages={"build/separated-2": {"state": "done"}})
+    assert find_box(folder, second) == "separated-2"
 
 
 # Results ------------------------------------------------------------------------------------

@@ -166,7 +166,7 @@ def test_resolving_fills_gaps_changes_nothing_and_is_final(
     assert resolved.resolve() == resolved
     assert parse_recipe(tomllib.loads(resolved.to_toml())) == resolved
     for key, value in resolved.protocol.model_dump().items():
-        assert value is not None, key
+        assert value is not None or key == "tempering", key  # its absence is a choice
         asked = recipe.protocol.model_dump()[key]
         if asked is not None and key != "profile":
             assert value == asked
@@ -411,3 +411,17 @@ def test_a_polarizable_model_has_its_own_time_step() -> None:
 def test_a_polarizable_model_refuses_a_long_time_step() -> None:
     with pytest.raises(RecipeError, match=r'too long for the induced dipoles.* "1 fs" or less'):
         make_polarizable(timestep="2 fs").resolve()
+
+
+@pytest.mark.parametrize(
+    ("system", "anneal"),
+    [("k-tfsi-g2", "500 ps"), ("li-tfsi-g2", "658 ps"), ("ca-tfsi2-dme", "1000 ps"),
+     ("mg-tfsi2-dme", "1389 ps")],
+)  # fmt: skip
+def test_annealing_follows_the_field_of_the_cation(system: str, anneal: str) -> None:
+    """Charge over Shannon's radius: 1/1.38, 1/0.76, 2/1.00, 2/0.72 e/Å, and never below 1."""
+    recipe = load_recipe(system)
+    assert recipe.resolve("standard").protocol.anneal_time == anneal
+    assert recipe.resolve("quick").protocol.anneal_time == PROFILES["quick"]["anneal_time"]
+    own = load_recipe(system, settings=["protocol.anneal_time=7 ps"])
+    assert own.resolve("standard").protocol.anneal_time == "7 ps"

@@ -64,10 +64,10 @@ def test_platforms_by_name(name: str) -> None:
 def test_auto_takes_the_fastest_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
     working = {"OpenCL", "CPU", "Reference"}
     monkeypatch.setattr(
-        "solvation.simulate.engine._try_platform",
+        "solvation.simulate.hardware.find_fault",
         lambda name: None if name in working else "not here",
     )
-    monkeypatch.setattr("solvation.simulate.engine._opencl_is_gpu", lambda: False)
+    monkeypatch.setattr("solvation.simulate.hardware.is_gpu", lambda _: False)
     choose_platform.cache_clear()
     assert choose_platform("auto").getName() == "CPU"
     working.remove("CPU")
@@ -89,7 +89,7 @@ def test_an_unknown_platform_is_the_users_mistake() -> None:
 
 def test_a_platform_that_cannot_run_names_those_that_can(monkeypatch) -> None:
     monkeypatch.setattr(
-        "solvation.simulate.engine._try_platform",
+        "solvation.simulate.hardware.find_fault",
         lambda name: "no device" if name in ("CUDA", "HIP", "OpenCL") else None,
     )
     choose_platform.cache_clear()

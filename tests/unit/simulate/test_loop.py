@@ -19,6 +19,7 @@ from solvation.simulate.dynamics import Outcome, run_replica
 from solvation.simulate.engine import load_snapshot
 from solvation.simulate.loop import StageRun, Tick
 from solvation.simulate.protocol import Plan
+from solvation.simulate.snapshot import find_previous
 
 from .argon import make_plan, make_stage, write_prepared
 
@@ -124,23 +125,26 @@ def test_ticks_tell_where_it_stands(whole) -> None:
     assert ticks[-1].time == ticks[-1].time_total == pytest.approx(0.48)
 
 
-def test_the_density_stage_ends_when_the_density_is_stationary(
+def test_the_density_stage_ends_when_density_and_energy_are_stationary(
     prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Asked for the first time at its least length, then at every tenth of it."""
+    """Asked for the first time at its least length, then at every tenth of it.
+
+    The energy is asked for once the density says yes; it says yes one tenth later.
+    """
     asked: list[int] = []
 
     def judge(series):
         asked.append(len(series))
-        return replace(real(series), stationary=len(asked) == 3)
+        return replace(real(series), stationary=len(asked) in (3, 5, 6))
 
     from solvation.kernels.stationarity import judge_stationarity as real
 
     monkeypatch.setattr("solvation.simulate.loop.judge_stationarity", judge)
     plan = make_plan(make_stage("density", 20, 60), make_stage("production", 4))
     simulate(prepared, tmp_path, plan)
-    assert asked == [20, 22, 24]
-    assert len(read_log(tmp_path / "log.csv").select("density").step) == 24
+    assert asked == [20, 22, 24, 24, 26, 26]
+    assert len(read_log(tmp_path / "log.csv").select("density").step) == 26
 
 
 def test_a_density_that_drifts_ends_at_the_most(
@@ -209,6 +213,16 @@ def test_a_finished_replica_is_left_alone(prepared: Path, whole) -> None:
     )  # fmt: skip
 
 
+def test_the_checkpoint_before_is_another_moment(prepared: Path, whole) -> None:
+    """Also after the run was called again and did nothing."""
+    simulate(prepared, whole[0])
+    newest = load_snapshot(whole[0] / "checkpoint")
+    before = load_snapshot(find_previous(whole[0] / "checkpoint"))
+    assert newest is not None
+    assert before is not None
+    assert (newest.progress.interval, before.progress.interval) == (12, 9)
+
+
 def test_a_longer_production_goes_on_from_the_shorter(prepared: Path, tmp_path: Path) -> None:
     simulate(prepared, tmp_path)
     before, first = read_frames(prepared, tmp_path)
@@ -258,13 +272,14 @@ def test_an_energy_that_is_no_number_blows_up_too(
     """The log and the checkpoint must never hold it."""
     steps = StageRun._step
 
-    def spoil(self: StageRun) -> None:
-        steps(self)
+    def spoil(self: StageRun, done: int = 0) -> int:
+        done = steps(self, done)
         if self.stage.name == "density":
             x = self.context.getState(getPositions=True).getPositions(asNumpy=True)
             x = x.value_in_unit(unit.nanometer).copy()
             x[0] = x[1]
             self.context.setPositions(x)
+        return done
 
     monkeypatch.setattr(StageRun, "_step", spoil)
     with pytest.raises(SimulationError, match="blew up in stage density"):

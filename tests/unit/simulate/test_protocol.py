@@ -119,3 +119,14 @@ def test_rows_divide_a_report_interval_and_are_no_farther_apart(
         "protocol.density_time=20 ps", "protocol.density_time_max=40 ps",
     )  # fmt: skip
     assert made.steps_per_record == made.steps_per_stress == expected
+
+
+def test_every_replica_has_a_packing_of_its_own() -> None:
+    made = plan("protocol.replicas=5", 'protocol.starts=["separated", "contact"]')
+    assert [(item.name, item.start, item.packing, item.box) for item in made.replicas] == [
+        ("separated-1", "separated", 0, "separated"),
+        ("contact-1", "contact", 0, "contact"),
+        ("separated-2", "separated", 1, "separated-2"),
+        ("contact-2", "contact", 1, "contact-2"),
+        ("separated-3", "separated", 2, "separated-3"),
+    ]

@@ -1,0 +1,1 @@
+"""Campaign: many runs from one file, as a graph of tasks on Dask."""

@@ -1,0 +1,101 @@
+"""A campaign that is killed half-way goes on, repeats nothing, and ends with all its numbers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from solvation.results import load_results
+
+pytest.importorskip("distributed")
+
+RECIPE = """
+name = "{name}"
+[[salt]]
+cation = "{cation}"
+anion = "BF4"
+solvent_ratio = 20
+[[solvent]]
+name = "DME"
+[model]
+cutoff = "6 angstrom"
+[box]
+cations = 1
+[protocol]
+starts = ["separated", "contact"]
+heat_time = "0.4 ps"
+anneal_time = "0.4 ps"
+density_time = "0.8 ps"
+density_time_max = "0.8 ps"
+production_time = "4 ps"
+report_interval = "0.2 ps"
+checkpoint_interval = "0.4 ps"
+"""
+
+CAMPAIGN = """
+name = "tiny"
+recipes = {recipes}
+temperatures = ["298.15 K", "320 K"]
+replicas = {replicas}
+profile = "quick"
+[workers]
+kind = "{kind}"
+number = 2
+platform = "CPU"
+cores = 1
+"""
+
+
+def _kill_and_rerun(tmp_path: Path, *, names: dict[str, str], replicas: int, kind: str) -> None:
+    for name, cation in names.items():
+        (tmp_path / f"{name}.toml").write_text(RECIPE.format(name=name, cation=cation))
+    recipes = json.dumps([f"{name}.toml" for name in names])
+    text = CAMPAIGN.format(recipes=recipes, replicas=replicas, kind=kind)
+    (tmp_path / "tiny.toml").write_text(text)
+    folder = tmp_path / "out"
+    command = [sys.executable, "-m", "solvation", "campaign", str(tmp_path / "tiny.toml"), "-o",
+               str(folder), "--json"]  # fmt: skip
+    environment = {**os.environ, "OPENMM_CPU_THREADS": "1"}
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    total = 2 * len(names) * replicas
+    while len(done := list(folder.glob("*/simulate/*/summary.json"))) < max(1, total // 3):
+        assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert len(done) < total
+    written = {path: path.stat().st_mtime_ns for path in done}
+    again = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    report = json.loads(again.stdout)
+    assert [row["state"] for row in report["points"]] == ["done"] * 2 * len(names)
+    assert {row["replicas_done"] for row in report["points"]} == {replicas}
+    assert {path: path.stat().st_mtime_ns for path in done} == written  # not simulated again
+    tree = load_results(Path(report["results"]))
+    sizes = {"system": len(names), "concentration": 1, "temperature": 2, "model": 1}
+    assert dict(tree["density"].sizes) == sizes
+    assert dict(tree["replicas"]["density"].sizes) == {**sizes, "replica": replicas}
+    # the point's density is the mean of its replicas' NPT stages
+    alone = tree["replicas"]["density"].mean("replica").values
+    np.testing.assert_allclose(tree["density"].values, alone, rtol=1e-12)
+    page = Path(report["page"]).read_text(encoding="utf-8")
+    assert all(row["point"] in page for row in report["points"])
+
+
+def test_a_small_campaign_killed_half_way(tmp_path: Path) -> None:
+    _kill_and_rerun(tmp_path, names={"a": "Mg"}, replicas=1, kind="threads")
+
+
+@pytest.mark.slow
+def test_two_workers_two_recipes_two_temperatures_two_replicas(tmp_path: Path) -> None:
+    _kill_and_rerun(tmp_path, names={"a": "Mg", "b": "Ca"}, replicas=2, kind="processes")

@@ -1,0 +1,85 @@
+"""Cluster: job scripts that say what was asked for, workers that answer, and those that do not."""
+
+from __future__ import annotations
+
+import pytest
+
+from solvation.campaign.cluster import list_resources, open_client, write_job_script
+from solvation.campaign.plan import Staff
+from solvation.errors import RecipeError, WorkspaceError
+
+pytest.importorskip("distributed")
+BATCH = {"number": 4, "cores": 8, "memory": "16 GB", "account": "chem", "queue": "gpu"}
+
+
+def write_lines(**keys: object) -> list[str]:
+    pytest.importorskip("dask_jobqueue")
+    return write_job_script(Staff.model_validate({**BATCH, **keys})).splitlines()
+
+
+def test_slurm_script_has_everything_in_order() -> None:
+    lines = write_lines(
+        kind="slurm", walltime="24:00:00", gpus=True, directives=["--gres=gpu:1"],
+        prologue=["module load cuda"],
+    )  # fmt: skip
+    assert lines[0] == "#!/usr/bin/env bash"
+    head = [line for line in lines if line.startswith("#SBATCH")]
+    assert head == [
+        "#SBATCH -J solvation",
+        "#SBATCH -p gpu",
+        "#SBATCH -A chem",
+        "#SBATCH -n 1",
+        "#SBATCH --cpus-per-task=8",
+        "#SBATCH --mem=15G",
+        "#SBATCH -t 24:00:00",
+        "#SBATCH --gres=gpu:1",
+    ]
+    body = [line for line in lines[1:] if line and not line.startswith("#SBATCH")]
+    assert body[0] == "module load cuda"
+    assert any(line.startswith("export OPENMM_CPU_THREADS=") for line in body)
+    assert "distributed.cli.dask_worker tcp://SCHEDULER:PORT" in body[-1]
+    assert body[-1].endswith("--resources GPU=1")
+
+
+def test_every_worker_runs_one_replica_at_a_time() -> None:
+    last = write_lines(kind="slurm")[-1]
+    assert last.endswith("--resources replica=1")
+    assert list_resources(Staff.model_validate({"kind": "slurm", **BATCH})) == {"replica": 1}
+    assert list_resources(Staff(gpus=True)) == {"GPU": 1}
+    assert list_resources(Staff()) == {}  # one thread per worker says the same
+
+
+def test_pbs_and_lsf_scripts() -> None:
+    pbs = write_lines(kind="pbs", walltime="10:00:00")
+    assert {"#PBS -q gpu", "#PBS -A chem", "#PBS -l walltime=10:00:00"} <= set(pbs)
+    assert any(line.startswith("#PBS -l select=1:ncpus=8:mem=") for line in pbs)
+    lsf = write_lines(kind="lsf", walltime="10:00")
+    assert {"#BSUB -q gpu", '#BSUB -P "chem"', "#BSUB -n 8", "#BSUB -W 10:00"} <= set(lsf)
+
+
+def test_what_the_batch_system_refuses_is_one_line() -> None:
+    with pytest.raises(RecipeError, match=r"workers: slurm refuses them .*memory"):
+        write_lines(kind="slurm", memory="much memory")
+
+
+def test_workers_of_this_machine_answer() -> None:
+    with open_client(Staff(kind="threads", number=2)) as client:
+        assert sum(client.nthreads().values()) == 2
+        assert client.submit(pow, 2, 5).result() == 32
+
+
+def test_a_scheduler_that_runs_already_is_used() -> None:
+    with open_client(Staff(kind="threads")) as client:
+        address = client.scheduler.address
+        with open_client(Staff(kind="scheduler", address=address)) as other:
+            assert other.submit(pow, 3, 2).result() == 9
+
+
+def test_a_scheduler_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("solvation.campaign.cluster._ANSWER", "0.2s")
+    staff = Staff(kind="scheduler", address="tcp://127.0.0.1:9")
+    with (
+        pytest.raises(WorkspaceError, match=r"no Dask scheduler answers at tcp://127.0.0.1:9"),
+        open_client(staff),
+    ):
+        pass
