@@ -42,5 +42,8 @@ if __name__ == "__main__":
     sys.argv[1:] = [
         re.sub(r'(production_time=)"[^"]*"', r'\1"3.2 ps"', word) for word in sys.argv[1:]
     ]
+    for option in ("--extend", "--cap"):
+        if option in sys.argv:
+            sys.argv[sys.argv.index(option) + 1] = "0.8 ps"
     sys.argv[0] = "solvation"
     main()

@@ -124,6 +124,11 @@ def test_toml_and_json_parse(path: Path) -> None:
             from solvation.library import find_system
 
             data = {**read_layers(find_system(base)), **data}
+        if "recipes" in data:  # a campaign
+            from solvation.campaign.plan import Campaign
+
+            Campaign.model_validate(data)
+            continue
         # A fragment stands on the smallest recipe.
         whole = {"name": "x", "solvent": [{"name": "DME"}], **data}
         parse_recipe(whole, where=name_of(path))

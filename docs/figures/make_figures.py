@@ -1,6 +1,6 @@
 """Make every picture of README and documentation, and what its example prints: ``make figures``.
 
-What is needed is run first, the runs of the tutorials (minutes on a laptop), and is kept in
+What is needed is run first, tutorials and examples (an hour on a laptop), and is kept in
 ``runs/``, so that a second call only draws. The picture of the report is taken with Chromium.
 """
 
@@ -50,7 +50,7 @@ STYLE = {
 }
 
 
-SMALL = ["box.cations=4", "protocol.production_time=20 ps"]
+SMALL = ["box.cations=3", "protocol.production_time=30 ps"]
 
 
 def run_first() -> solvation.Run:
@@ -196,15 +196,9 @@ def main() -> None:
     first, starts = run_first(), run_starts()
     draw_first_shell(first, IMAGES / "first-shell.png")
     draw_two_starts(starts, IMAGES / "two-starts.png")
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path.cwd()
-        os.chdir(folder)
-        try:
-            runpy.run_path(str(ROOT / "examples" / "long_enough.py"), run_name="__main__")
-        finally:
-            os.chdir(home)
-        picture = next(Path(folder).rglob("long-enough.png"))
-        shutil.copy(picture, IMAGES / "long-enough.png")
+    for name in ("long-enough", "who-pairs"):  # made by the examples of that name
+        runpy.run_path(str(ROOT / f"examples/{name.replace('-', '_')}.py"), run_name="__main__")
+        shutil.copy(ROOT / f"runs/examples/{name}/{name}.png", IMAGES / f"{name}.png")
     write_output(ROOT / "README.md")
     take_picture(first.report, IMAGES / "report.png")
 

@@ -46,10 +46,15 @@ class ModelChoice(Table):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
     """What it is called in folders and results, e.g. ``"full-charges"``."""
     forcefield: str | None = None
+    """Name of a force field."""
     ions: str | None = None
+    """Set of Lennard-Jones parameters of the divalent ions."""
     species: tuple[str, ...] | None = None
+    """Folders with species of your own."""
     charge_scale: float | str | None = None
+    """Factor on the charges of all ions."""
     cutoff: Length | None = None
+    """Of the direct-space interactions."""
 
 
 class Staff(Table):
@@ -74,7 +79,9 @@ class Staff(Table):
     walltime: str | None = None
     """Of one job, as the batch system writes it; the batch system's own when left out."""
     queue: str | None = None
+    """Queue or partition of the jobs."""
     account: str | None = None
+    """To which the jobs are booked."""
     interface: str | None = None
     """Network interface between the nodes, e.g. ``"ib0"``."""
     directives: tuple[str, ...] = ()
@@ -110,6 +117,7 @@ class Campaign(Table):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
     """Name of its folder."""
     title: str = ""
+    """What it is, for people."""
     recipes: tuple[str, ...] = Field(min_length=1)
     """Shipped names, or paths seen from the campaign file."""
     concentrations: tuple[Concentration, ...] = ()
@@ -125,6 +133,7 @@ class Campaign(Table):
     settings: tuple[str, ...] = Field(default=(), alias="set")
     """Overrides of every recipe, ``"key=value"`` as after ``--set``."""
     workers: Staff = Staff()
+    """Who does the work."""
 
     @field_validator("recipes", "concentrations", "temperatures")
     @classmethod
@@ -193,7 +202,7 @@ def list_points(campaign: Campaign) -> tuple[Point, ...]:
     Raises
     ------
     SolvationError
-        The first point that cannot be run, and why.
+        The first point that cannot be run, and why; a `RecipeError` if two have one name.
     """
     points = []
     names: dict[str, str] = {}
@@ -219,7 +228,7 @@ def check_points(points: Sequence[Point], output: Path) -> None:
     Raises
     ------
     SolvationError
-        The first that cannot, and why.
+        The first that cannot, and why; a `RecipeError` where the recipe is to blame.
     """
     from solvation.build.box import check_recipe
     from solvation.simulate.protocol import make_plan

@@ -51,12 +51,15 @@ class Standing:
     """Where a point stands."""
 
     point: Point
+    """Of the product."""
     folder: Path
     """Its run folder."""
     state: State
+    """Whether it waits, runs, is done or has failed."""
     replicas_done: int
     """Replicas that have run to their end and were analyzed."""
     n_replicas: int
+    """Replicas it has in all."""
     error: str = ""
     """Why it failed, one line."""
 

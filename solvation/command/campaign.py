@@ -47,7 +47,9 @@ def campaign_command(
     allow_scripts: AllowScriptsOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Run every combination of recipes, concentrations, temperatures, models and replicas.
+    """Run every combination of what a file lists.
+
+    Recipes, concentrations, temperatures, models and replicas.
 
     A file as short as this is a campaign of 2 x 2 points with 4 replicas each, on two workers:
 

@@ -26,7 +26,9 @@ def doctor_command(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what this machine can run on, how fast, and what to install for a GPU.
+    """Say what this machine can run on, and how fast.
+
+    And what to install for a GPU.
 
     Exit code 3 when a platform that was asked for, or every one, cannot run.
 

@@ -1,7 +1,8 @@
 r"""Drift: the slope of a quantity that should be conserved or stationary, with its error.
 
 The slope of a straight line through the means of blocks, whose scatter about the line gives the
-error; blocks are long compared to the correlation of the series, or else the error is too small.
+error, exact for independent blocks; blocks are long compared to the correlation of the series,
+or else the error is too small.
 """
 
 from __future__ import annotations

@@ -39,6 +39,8 @@ def space_temperatures(target: float, hottest: float, freedom: float) -> Floats:
     :math:`\mathrm{erfc}(0.75) = 0.29` of all exchanges are accepted (Kofke, J. Chem. Phys. 2002,
     117, 6911, 10.1063/1.1507776).
 
+    Shape ``(n_levels,)``.
+
     Parameters
     ----------
     target, hottest
@@ -136,6 +138,8 @@ def draw_level(
 
 def count_round_trips(levels: npt.ArrayLike, n_levels: int) -> int:
     """Count the ways from the first temperature to the last and back.
+
+    ``levels`` are numbers of temperatures, shape ``(n_frames,)``.
 
     Examples
     --------

@@ -184,7 +184,13 @@ def run_crew(
 def run_task(
     task: Task, hardware: Hardware, on_tick: Callable[[Tick], None], halt: Halt
 ) -> Outcome:
-    """Run one task in this thread; see `solvation.simulate.dynamics.run_replica`."""
+    """Run one task in this thread; see `solvation.simulate.dynamics.run_replica`.
+
+    Raises
+    ------
+    SimulationError
+        If the replica fails.
+    """
     from solvation.lock import lock_folder
     from solvation.simulate.dynamics import run_replica
 

@@ -65,8 +65,11 @@ class Snapshot:
     """A moment of a run, as OpenMM's own checkpoint and in a form any platform reads."""
 
     progress: Progress
+    """How far the replica is."""
     checkpoint: bytes
+    """OpenMM's own, for the same kind of device."""
     state: str
+    """OpenMM's XML of positions, velocities and box, for any."""
 
 
 def describe_platform(context: openmm.Context) -> str:

@@ -12,7 +12,9 @@ class Tick:
     """What is going on, for a progress display; one per report."""
 
     replica: str
+    """Its name."""
     stage: str
+    """Stage of the protocol, e.g. ``"production"``."""
     done: float
     """Fraction of the replica that is done, 0 to 1."""
     time: float
