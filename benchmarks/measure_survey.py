@@ -14,12 +14,15 @@ import argparse
 import math
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import solvation
 from solvation.errors import SolvationError
 from solvation.job import Run
+from solvation.results import Quantity
 
 PROTOCOL = {
     "heat_time": "10 ps",
@@ -45,19 +48,19 @@ class Case:
 
 
 SALTS = (
-    Case(system="mg-tfsi2-dme", cations=3, production=40),
-    Case(system="mg-otf2-dme", cations=3, production=40),
-    Case(system="mg-bh42-dme", cations=2, production=30),
-    Case(system="mg-bhfip4-dme", cations=2, production=40),
+    Case(system="mg-tfsi2-dme", cations=3, production=30),
+    Case(system="mg-otf2-dme", cations=3, production=30),
+    Case(system="mg-bh42-dme", cations=1, production=30),
+    Case(system="mg-bhfip4-dme", cations=2, production=30),
     Case(system="mg-tpfa-dme", cations=2, production=30),
-    Case(system="ca-tfsi2-dme", cations=3, production=40),
-    Case(system="ca-bhfip4-dme", cations=2, production=40),
-    Case(system="ca-alhfip4-dme", cations=2, production=40),
+    Case(system="ca-tfsi2-dme", cations=3, production=30),
+    Case(system="ca-bhfip4-dme", cations=2, production=30),
+    Case(system="ca-alhfip4-dme", cations=2, production=30),
     Case(system="ca-tpfa-dme", cations=2, production=30),
 )
 """Tier A salts of Mg and Ca in DME."""
 SERIES = tuple(
-    Case(system=name, cations=3, production=60)
+    Case(system=name, cations=3, production=40)
     for name in (
         "mg-tfsi2-g2", "ca-tfsi2-g2", "zn-tfsi2-g2", "li-tfsi-g2", "na-tfsi-g2", "k-tfsi-g2",
     )
@@ -82,24 +85,34 @@ def run_case(case: Case, folder: Path, platform: str) -> Run:
     )
 
 
+@cache
+def load_quantities(folder: Path) -> Sequence[Quantity]:
+    """Load the numbers of a run."""
+    return solvation.open_results(folder).quantities
+
+
+@cache
+def load_starts(folder: Path) -> dict[str, dict[str, tuple[float, float]]]:
+    """Load the numbers that each start alone has, by quantity and start."""
+    node = solvation.open_results(folder).results["agreement"].to_dataset()
+    values, errors = node["value"].values, node["value_stderr"].values
+    starts = [str(start) for start in node["start"].values]
+    return {
+        str(name): {
+            start: (float(values[i, j]), float(errors[i, j])) for j, start in enumerate(starts)
+        }
+        for i, name in enumerate(node["quantity"].values)
+    }
+
+
 def read_starts(run: Run, name: str) -> dict[str, tuple[float, float]]:
     """Read a number and its error as each start alone has it."""
-    node = run.results["agreement"].to_dataset()
-    names = [str(n) for n in node["quantity"].values]
-    if name not in names:
-        return {}
-    row = names.index(name)
-    return {
-        str(start): (
-            float(node["value"].values[row, i]), float(node["value_stderr"].values[row, i])
-        )
-        for i, start in enumerate(node["start"].values)
-    }  # fmt: skip
+    return load_starts(run.folder.path).get(name, {})
 
 
 def read_overall(run: Run, name: str) -> tuple[float, float] | None:
     """Read a number with the starts' difference in its error."""
-    found = next((q for q in run.quantities if q.name == name), None)
+    found = next((q for q in load_quantities(run.folder.path) if q.name == name), None)
     if found is None or found.value is None:
         return None
     return found.value, math.nan if found.stderr is None else found.stderr
@@ -107,7 +120,7 @@ def read_overall(run: Run, name: str) -> tuple[float, float] | None:
 
 def rank(run: Run, prefix: str, start: str, *, least: float = 0.1) -> str:
     """List the fractions of one start that are at least ``least``, the largest first."""
-    names = [q.name for q in run.quantities if q.name.startswith(prefix)]
+    names = [q.name for q in load_quantities(run.folder.path) if q.name.startswith(prefix)]
     found = [(name, read_starts(run, name).get(start, (0.0, 0.0))[0]) for name in names]
     ranked = sorted(found, key=lambda item: -item[1])
     said = [f"{value:.2f} {name.removeprefix(prefix)}" for name, value in ranked if value >= least]
@@ -126,7 +139,7 @@ def find_cation(run: Run) -> str:
     """Name the cation."""
     return next(
         q.name.split(".")[1]
-        for q in run.quantities
+        for q in load_quantities(run.folder.path)
         if re.fullmatch(r"coordination\.\w+\.total", q.name)
     )
 
@@ -168,7 +181,10 @@ def write_series(runs: list[Run]) -> str:
         centre = sum(both) / 2.0
         spread = abs(both[0] - both[1]) / 2.0
         own = math.hypot(*(apart[start][1] for start in STARTS)) / 2.0
-        residence = next((q for q in run.quantities if q.name == f"residence.{cation}-TFSI"), None)
+        residence = next(
+            (q for q in load_quantities(run.folder.path) if q.name == f"residence.{cation}-TFSI"),
+            None,
+        )
         events = "—" if residence is None else str(residence.n_events)
         number = read_overall(run, f"coordination.{cation}-TFSI.O")
         total = read_overall(run, f"coordination.{cation}.total")
@@ -204,7 +220,10 @@ def main() -> None:
                 continue
             print(f"{case.system} ...", file=sys.stderr, flush=True)
             try:
-                runs.append(run_case(case, arguments.output, arguments.platform))
+                if arguments.table:
+                    runs.append(solvation.open_results(folder))
+                else:
+                    runs.append(run_case(case, arguments.output, arguments.platform))
             except SolvationError as error:
                 print(f"{case.system}: {error}", file=sys.stderr, flush=True)
         if runs:

@@ -115,6 +115,11 @@ def test_toml_and_json_parse(path: Path) -> None:
         json.loads(block)
     for block in list_blocks(path, "toml"):
         data = tomllib.loads(block)
+        if "recipes" in data:
+            from solvation.campaign.plan import Campaign
+
+            Campaign.model_validate(data)
+            continue
         if base := data.pop("extends", None):
             from solvation.library import find_system
 

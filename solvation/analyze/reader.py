@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ __all__ = ["TrajectoryFile", "UniverseFrames", "open_topology", "open_trajectory
 
 Floats = npt.NDArray[np.float64]
 
+_LONG = 79 * 99_999
+"""Bytes below which a PDB file has five digits for every atom."""
 _PRECISION: np.dtype[Any] = np.dtype("f4")
 """Of positions in files, and in MDAnalysis."""
 
@@ -30,8 +33,41 @@ def open_topology(path: str | Path) -> Any:
     """Open a topology as an MDAnalysis Universe in which nothing is guessed."""
     import MDAnalysis as mda
 
+    file = Path(path)
+    large = file.suffix.lower() == ".pdb" and file.is_file() and file.stat().st_size > _LONG
     with explain_failure(path, "topology"):
+        if large:
+            return mda.Universe(str(path), to_guess=(), topology_format=_make_parser())
         return mda.Universe(str(path), to_guess=())
+
+
+@cache
+def _make_parser() -> Any:
+    """Make a parser of PDB files of any length: numbers beyond 99999 are text like others.
+
+    MDAnalysis reads such numbers of atoms, but not of bonds.
+    """
+    from MDAnalysis.core.topologyattrs import Bonds
+    from MDAnalysis.topology.PDBParser import PDBParser
+
+    class LongPDBParser(PDBParser):  # type: ignore[misc]
+        """Matches the atoms of a bond by the text of their numbers."""
+
+        format = "LONGPDB"
+
+        def _parsebonds(self, _: Any) -> Any:
+            atoms: dict[str, int] = {}
+            bonds = set()
+            for line in Path(self.filename).read_text(encoding="utf-8").splitlines():
+                if line.startswith(("ATOM", "HETATM")):
+                    atoms[line[6:11]] = len(atoms)
+                elif line.startswith("CONECT"):
+                    first, *rest = (line[k : k + 5] for k in range(6, len(line.rstrip()), 5))
+                    ends = ((atoms[first], atoms[other]) for other in rest)
+                    bonds.update((min(pair), max(pair)) for pair in ends)
+            return Bonds(tuple(sorted(bonds)))
+
+    return LongPDBParser
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -246,11 +246,14 @@ def _pick(
     lengths: Sequence[Floats], of: Sequence[npt.NDArray[np.int32]], kind: int
 ) -> tuple[int, int, int]:
     """Choose the occurrence whose mean bond length is the median: ordinary, and no chance."""
-    places, found = [], []
-    for replica, (mean, kinds) in enumerate(zip(lengths, of, strict=True)):
-        frames, cations = np.nonzero(kinds == kind)
-        places.append(np.stack([np.full(len(frames), replica), frames, cations], axis=1))
-        found.append(mean[frames, cations])
+    places = [np.flatnonzero(kinds == kind).astype(np.int32) for kinds in of]
+    found = [mean.ravel()[flat] for mean, flat in zip(lengths, places, strict=True)]
     order = np.argsort(np.concatenate(found), kind="stable")
-    replica, frame, cation = np.concatenate(places)[order[len(order) // 2]].tolist()
-    return int(replica), int(frame), int(cation)
+    # Back from the place among all replicas to replica, frame and cation.
+    place = int(order[len(order) // 2])
+    replica = 0
+    while place >= len(places[replica]):
+        place -= len(places[replica])
+        replica += 1
+    frame, cation = divmod(int(places[replica][place]), of[replica].shape[1])
+    return replica, frame, cation

@@ -177,15 +177,20 @@ def ratio_error(
     n_events
         As for `member_error`.
     """
-    x = [np.asarray(a, dtype=np.float64) for a in counted]
-    y = [np.asarray(a, dtype=np.float64) for a in out_of]
+    x, y = [np.asarray(a) for a in counted], [np.asarray(a) for a in out_of]
     total = sum(float(a.sum()) for a in y)
     if not total:
         return float("nan")
     ratio = sum(float(a.sum()) for a in x) / total
     mean = total / sum(a.size for a in y)
-    # Rounded, so that members that all look alike are seen to.
-    parts = [np.round((a - ratio * b) / mean, 9) for a, b in zip(x, y, strict=True)]
+    parts = []
+    for a, b in zip(x, y, strict=True):
+        # In place: these are as long as the run.
+        part: Floats = np.multiply(b, -ratio, dtype=np.float64)
+        part += a
+        part /= mean
+        # Rounded, so that members that all look alike are seen to.
+        parts.append(np.round(part, 9, out=part))
     seen = [float((b.sum(axis=0) > 0).sum()) for b in y]
     size = sum(a.shape[1] for a in y)
     error = member_error(parts)

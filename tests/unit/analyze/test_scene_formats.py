@@ -180,3 +180,30 @@ def test_a_single_frame_in_a_box_that_changes(folder):
     _, quantities = analyze_scene(scene, cutoffs={"*": 3.0})
     notes = {q.name: q.note for q in quantities}
     assert notes["diffusion.Mg"] == "a single frame has no dynamics"
+
+
+def test_a_pdb_file_with_more_atoms_than_digits(tmp_path):
+    """Beyond 99999 OpenMM counts on in hexadecimal, from A0000; the bonds with it."""
+    from solvation.analyze.reader import open_topology
+
+    def number(k: int) -> str:
+        return f"{k:5d}" if k < 100_000 else f"{k - 100_000 + 0xA0000:5X}"
+
+    n = 50_010
+    atoms, bonds = [], []
+    for k in range(n):
+        for side in (0, 1):
+            serial = 2 * k + side + 1
+            atoms.append(
+                f"HETATM{number(serial)}  N{side + 1}  N2  A{k % 9999 + 1:4d}    "
+                f"{0.1 * (k % 7):8.3f}{1.1 * side:8.3f}{0.0:8.3f}  1.00  0.00           N  "
+            )
+        bonds.append(f"CONECT{number(2 * k + 1)}{number(2 * k + 2)}")
+        bonds.append(f"CONECT{number(2 * k + 2)}{number(2 * k + 1)}")
+    path = tmp_path / "long.pdb"
+    path.write_text("\n".join([*atoms, *bonds, "END"]) + "\n")
+    universe = open_topology(path)
+    assert len(universe.atoms) == 2 * n
+    np.testing.assert_array_equal(
+        universe.bonds.indices, np.arange(2 * n, dtype=int).reshape(-1, 2)
+    )
