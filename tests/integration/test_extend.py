@@ -178,16 +178,36 @@ def test_sigterm_stops_cleanly_and_a_second_process_is_kept_out(tmp_path: Path) 
     job.check_stopped(process, "asked to by SIGTERM")
 
 
-def test_hours_that_are_over_stop_it_and_it_goes_on(copy: Path) -> None:
+def test_hours_that_are_over_stop_it_and_it_goes_on(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An extension much longer than its time; typed again it is not extended again."""
+    reports: list[str] = []
+
+    def listen(event) -> None:
+        if "ns/day" in event.text:
+            reports.append(event.text)
+
+    class Clock:
+        """After a few reports it is an hour later."""
+
+        @staticmethod
+        def monotonic() -> float:
+            return time.monotonic() + (3600 if len(reports) > 4 else 0)
+
+    monkeypatch.setattr("solvation.simulate.halt.time", Clock)
     recipe = load_recipe(copy / "recipe.toml")
+    longer = recipe.protocol.production_time.magnitude + 400
     done = _count_reports(copy)
     for _ in range(2):
+        reports.clear()
         with pytest.raises(StopError, match=r"stopped \(time is up\); run the same command again"):
-            solvation.run(recipe, copy, extend="400 ps", until="simulate", max_hours=0.001)
+            solvation.run(
+                recipe, copy, extend="400 ps", until="simulate", max_hours=0.9, progress=listen
+            )
         assert _count_reports(copy) > done
         done = _count_reports(copy)
-    assert load_recipe(copy / "recipe.toml").protocol.production_time == "408 ps"
+    assert load_recipe(copy / "recipe.toml").protocol.production_time.magnitude == longer
     states = json.loads((copy / "manifest.json").read_text())["stages"]
     assert "interrupted" in {states[f"simulate/{s}-1"]["state"] for s in ("separated", "contact")}
     for start in ("separated", "contact"):
