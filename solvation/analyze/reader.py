@@ -57,7 +57,7 @@ def _make_parser() -> Any:
 
         def _parsebonds(self, _: Any) -> Any:
             atoms: dict[str, int] = {}
-            bonds = set()
+            bonds: set[tuple[int, int]] = set()
             for line in Path(self.filename).read_text(encoding="utf-8").splitlines():
                 if line.startswith(("ATOM", "HETATM")):
                     atoms[line[6:11]] = len(atoms)

@@ -85,7 +85,8 @@ def measure(
         openmm.Platform.getPlatformByName(platform),
     )
     context.setPositions(x / 10)
-    state = context.getState(getEnergy=True, getForces=True, groups={6})
+    (group,) = {f.getForceGroup() for f in system.getForces() if f.getName() == "Induction"}
+    state = context.getState(getEnergy=True, getForces=True, groups={group})
     return (
         state.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole),
         state.getForces(asNumpy=True).value_in_unit(unit.kilojoule_per_mole / unit.angstrom),
