@@ -38,7 +38,8 @@ def check_coverage(forcefield: ForceField, species: Iterable[str]) -> None:
     why = " ".join(f"({name}: {reasons[name]})" for name in missing if name in reasons)
     raise MissingParameterError(
         f"force field {forcefield.name} has no parameters for {', '.join(missing)}; it covers "
-        f"{', '.join(forcefield.coverage)}{why and ' '}{why}; {suggest_remedy(forcefield, missing)}"
+        f"{len(forcefield.coverage)} others, which `solvation forcefields {forcefield.name}` lists"
+        f"{why and ' '}{why}; {suggest_remedy(forcefield, missing)}"
     )
 
 
