@@ -119,10 +119,10 @@ class StageRun:
             stop = self.halt.reason is not None
             if at.interval % plan.intervals_per_checkpoint == 0 or stop:
                 at = self._save(at)
-        if self.recorder is not None and self.recorder.wall:
-            _LOG.info("%s: %s", self.replica.name, self.recorder.describe_cost())
             if stop and not self._is_over(at.interval):
                 self.halt.check()
+        if self.recorder is not None and self.recorder.wall:
+            _LOG.info("%s: %s", self.replica.name, self.recorder.describe_cost())
         if stage.name == "production":
             check_frames(at.n_frames, plan, self.replica)
         # Saved twice, the same moment would push the one before it out.
