@@ -27,6 +27,7 @@ from solvation.errors import RecipeError, SimulationError
 from solvation.workspace import write_atomic
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -38,9 +39,11 @@ if TYPE_CHECKING:
 __all__ = [
     "WORDS",
     "Correction",
+    "check_rest",
     "correct_surface",
     "find_correction",
     "fit_correction",
+    "label_bond",
     "parse_bond",
 ]
 
@@ -109,7 +112,7 @@ def find_correction(
     Raises
     ------
     SimulationError
-        If a shape does not relax or an energy does not converge.
+        If a shape does not relax, an energy does not converge, or the bond has no rest.
     """
     from rdkit import Chem
 
@@ -127,8 +130,7 @@ def find_correction(
         shape, _ = relax(surface, subject.elements, min(guesses, key=lambda s: surface(s)[0]))
     density: NDArray[np.float64] | None = None
     for length in lengths[len(done["lengths"]) :]:
-        label = "-".join(subject.elements[atom] for atom in bond)
-        listen(f"{WORDS} energy at {label} {length:.3f} angstrom")
+        listen(f"{WORDS} energy at {label_bond(subject, bond)} {length:.3f} angstrom")
         shape, energy = relax(surface, subject.elements, shape, held=(bond, length))
         reference, density = _compute_energy(subject, shape, density)
         done["lengths"].append(length)
@@ -136,8 +138,41 @@ def find_correction(
         done["reference"].append(round(reference, 4))
         done["shapes"].append(shape.round(6).tolist())
         write_atomic(file, json.dumps(done) + "\n")
+    check_rest(f"{subject.name}, {label_bond(subject, bond)}", done["lengths"], done["reference"])
     difference = np.array(done["reference"]) - np.array(done["surface"])
     return fit_correction(bond, np.array(done["lengths"]), difference)
+
+
+def label_bond(subject: Subject, bond: tuple[int, int]) -> str:
+    """Name a bond by its elements, e.g. ``"B-O"``."""
+    return "-".join(subject.elements[atom] for atom in bond)
+
+
+def check_rest(place: str, lengths: Sequence[float], energies: Sequence[float]) -> None:
+    """Check that a bond rests somewhere between the lengths that were computed.
+
+    Parameters
+    ----------
+    place
+        What the message begins with.
+    lengths
+        Å, ascending.
+    energies
+        Of the reference, kJ/mol, one for each length.
+
+    Raises
+    ------
+    SimulationError
+        If the lowest energy is at an end.
+    """
+    lowest = int(np.argmin(energies))
+    if lowest in (0, len(energies) - 1):
+        way = "longer" if lowest else "shorter"
+        raise SimulationError(
+            f"{place}: {WORDS} in vacuum has no minimum between {lengths[0]:.2f} and "
+            f"{lengths[-1]:.2f} angstrom, the bond wants to be {way}; leave --stretch out and "
+            "give an SDF file with the shape that is meant"
+        )
 
 
 def fit_correction(

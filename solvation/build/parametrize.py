@@ -16,7 +16,13 @@ import numpy as np
 from solvation.build import quantum
 from solvation.build.analogy import assign_rows
 from solvation.build.audit import relax_alone
-from solvation.build.correction import WORDS, correct_surface, find_correction, parse_bond
+from solvation.build.correction import (
+    WORDS,
+    correct_surface,
+    find_correction,
+    label_bond,
+    parse_bond,
+)
 from solvation.build.derivation import (
     Listener,
     find_charges,
@@ -152,7 +158,7 @@ def parametrize(
     if bond is not None:
         correction = find_correction(subject, surface, bond, folder, seed, listen)
         surface = correct_surface(surface, correction)
-        words += f" ({'-'.join(subject.elements[a] for a in bond)} stretched as by {WORDS})"
+        words += f" ({label_bond(subject, bond)} stretched as by {WORDS})"
     shapes, energies = find_shapes(subject, surface, folder, conformers, seed, listen)
     check_angles(subject, shapes[0])
     hessian = find_hessian(surface, shapes[0], folder, listen)

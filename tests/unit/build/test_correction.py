@@ -5,10 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from solvation.build.correction import correct_surface, fit_correction, parse_bond
+from solvation.build.correction import (
+    check_rest,
+    correct_surface,
+    fit_correction,
+    parse_bond,
+)
 from solvation.build.parametrize import parametrize
 from solvation.build.subject import read_subject
-from solvation.errors import RecipeError
+from solvation.errors import RecipeError, SimulationError
 
 LENGTHS = np.linspace(1.4, 1.8, 5)
 
@@ -60,6 +65,14 @@ def test_the_corrected_bond_rests_where_the_reference_does():
     near = np.abs(lengths - 1.55) < 0.03
     stiffness = 2 * np.polyfit(lengths[near], np.array(energies)[near], 2)[0]
     assert stiffness == pytest.approx(2 * 300.0 * 2.0**2, rel=0.1)
+
+
+def test_a_bond_that_does_not_rest_is_refused():
+    check_rest("ion, B-O", [1.4, 1.5, 1.6], [3.0, 0.0, 1.0])
+    with pytest.raises(SimulationError, match=r"ion, B-O: .* 1\.44 and 1\.74 .* be longer; leave"):
+        check_rest("ion, B-O", [1.44, 1.59, 1.74], [0.0, -16.7, -34.3])
+    with pytest.raises(SimulationError, match="be shorter"):
+        check_rest("ion, B-O", [1.44, 1.59, 1.74], [-1.0, 0.0, 2.0])
 
 
 def test_forces_are_minus_the_gradient():
