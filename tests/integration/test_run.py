@@ -253,7 +253,9 @@ def test_a_recipe_without_salt_runs_to_its_report(tmp_path):
     assert abs(counts["DME"] - counts["THF"]) <= 1
     assert manifest["model"]["charge_scale"] == 1.0  # no ion to scale
     names = {quantity.name for quantity in run.quantities}
-    assert names == {"density", "diffusion.DME", "diffusion.THF", "permittivity"}
+    assert names == {
+        "density", "diffusion.DME", "diffusion.THF", "equilibration.energy_drift", "permittivity",
+    }  # fmt: skip
     assert 1.0 < run["permittivity"].value < 40.0
     assert 0.5 < run["density"].value < 1.1
     page = run.report.read_text(encoding="utf-8")
