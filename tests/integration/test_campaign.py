@@ -17,20 +17,27 @@ from solvation.results import load_results
 
 pytest.importorskip("distributed")
 
-RECIPE = """
-name = "{name}"
+SALT = """
 [[salt]]
 cation = "{cation}"
 anion = "BF4"
 solvent_ratio = 20
-[[solvent]]
-name = "DME"
-[model]
-cutoff = "6 angstrom"
 [box]
 cations = 1
+"""
+LIQUID = """
+[box]
+atoms = 320
+"""
+RECIPE = """
+name = "{name}"
+[[solvent]]
+name = "DME"
+{contents}
+[model]
+cutoff = "6 angstrom"
 [protocol]
-starts = ["separated", "contact"]
+starts = {starts}
 heat_time = "0.4 ps"
 anneal_time = "0.4 ps"
 density_time = "0.8 ps"
@@ -59,7 +66,10 @@ def _kill_and_rerun(
 ) -> None:
     """There must be more to do than workers: then they never end it all at the same moment."""
     for name, cation in names.items():
-        (tmp_path / f"{name}.toml").write_text(RECIPE.format(name=name, cation=cation))
+        contents = SALT.format(cation=cation) if cation else LIQUID
+        starts = ["separated", "contact"] if cation else ["random"]
+        text = RECIPE.format(name=name, contents=contents, starts=json.dumps(starts))
+        (tmp_path / f"{name}.toml").write_text(text)
     recipes = json.dumps([f"{name}.toml" for name in names])
     text = CAMPAIGN.format(recipes=recipes, replicas=replicas, kind=kind, workers=workers)
     (tmp_path / "tiny.toml").write_text(text)
@@ -96,7 +106,8 @@ def _kill_and_rerun(
 
 
 def test_a_small_campaign_killed_half_way(tmp_path: Path) -> None:
-    _kill_and_rerun(tmp_path, names={"a": "Mg"}, replicas=1, kind="threads", workers=1)
+    """Of a liquid without a salt: it is the campaign that is tested, and has fewer numbers so."""
+    _kill_and_rerun(tmp_path, names={"a": ""}, replicas=1, kind="threads", workers=1)
 
 
 @pytest.mark.slow
