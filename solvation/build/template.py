@@ -6,7 +6,7 @@ OpenMM leaves out a term that it finds no row for, without a word.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from xml.etree import ElementTree
 
 from solvation.errors import MissingParameterError
@@ -51,8 +51,8 @@ def check_terms(roots: Sequence[ElementTree.Element], place: str) -> None:
         ]
         for term in _list_terms(atoms, bonds):
             known = rows[len(term)]
-            labels = [{atoms[name], types.get(atoms[name], ""), ""} for name in term]
-            if not known or any(_fits(row, labels) for row in known):
+            labels = [(types.get(atoms[name], ""), atoms[name], "") for name in term]
+            if not known or _has_row(known, labels):
                 continue
             kind, force, row = _TERMS[len(term)]
             classes = "-".join(types.get(atoms[name], "") for name in term)
@@ -72,12 +72,12 @@ def _read_rows(roots: Iterable[ElementTree.Element], n: int) -> set[tuple[str, .
     }
 
 
-def _fits(row: Sequence[str], labels: Sequence[set[str]]) -> bool:
-    """Whether a row, read forwards or backwards, holds for atoms with these labels."""
-    return any(
-        all(name in label for name, label in zip(order, labels, strict=True))
-        for order in (row, row[::-1])
-    )
+def _has_row(rows: Container[tuple[str, ...]], labels: Sequence[tuple[str, ...]]) -> bool:
+    """Whether a row, read forwards or backwards, holds for atoms with these labels.
+
+    Labels are few and rows many: what could be written is looked up, not every row tried.
+    """
+    return any(names in rows or names[::-1] in rows for names in itertools.product(*labels))
 
 
 def _list_terms(

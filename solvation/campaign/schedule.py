@@ -269,8 +269,9 @@ def _watch(
     work: Sequence[_Work], progress: Callable[[Sequence[Standing]], None] | None
 ) -> tuple[Standing, ...]:
     """Wait for the end of all tasks, telling now and then where they stand."""
+    inputs = [hash_replica(item.point.recipe) for item in work]
     while True:
-        standings = tuple(_describe(item) for item in work)
+        standings = tuple(_describe(*pair) for pair in zip(work, inputs, strict=True))
         if progress is not None:
             progress(standings)
         if all(item.state in ("done", "failed") for item in standings):
@@ -278,9 +279,8 @@ def _watch(
         time.sleep(_BEAT)
 
 
-def _describe(item: _Work) -> Standing:
-    """Say where a point stands."""
-    inputs = hash_replica(item.point.recipe)
+def _describe(item: _Work, inputs: str) -> Standing:
+    """Say where a point stands; ``inputs`` is the hash of what decides its trajectories."""
     state: State = "waiting"
     error = ""
     wrong = [future for future in item.futures if future.status in ("error", "cancelled", "lost")]

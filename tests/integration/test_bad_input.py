@@ -318,7 +318,7 @@ def test_exit_codes_reach_the_shell(tmp_path: Path, arguments: list[str], code: 
     (tmp_path / "base.toml").write_text(BASE)
     done = subprocess.run(
         [sys.executable, "-m", "solvation", *arguments],
-        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+        cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == code, done.stderr
     if code:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import openmm
 import pytest
 from openmm import unit
 
+from solvation.build import forcefield as forcefields
 from solvation.build.audit import audit_system
 from solvation.build.composition import Composition, compose
 from solvation.build.drude import extend_positions
-from solvation.build.forcefield import load_forcefield
 from solvation.build.packing import pack_box
 from solvation.build.system import Prepared, make_system
 from solvation.library import find_species, list_forcefields
@@ -19,6 +21,7 @@ from solvation.recipe import Recipe, parse_recipe
 from solvation.simulate.drude import list_pairs, make_drude_integrator, set_velocities
 from solvation.units import AVOGADRO
 
+load_forcefield = cache(forcefields.load_forcefield)
 BOXES = [
     ("opls-clp", "Mg", "TFSI", "EC", "separated"),
     ("opls-clp", "Ca", "TFSI", "PC", "contact"),
@@ -130,7 +133,7 @@ def test_one_box_of_every_species_builds_and_minimises(forcefield: str) -> None:
         prepared.system,
         openmm.VerletIntegrator(0.001),
         openmm.Platform.getPlatformByName("CPU"),
-        {"Threads": "2"},
+        {"Threads": "1"},
     )
     context.setPositions(prepared.positions * unit.angstrom)
     openmm.LocalEnergyMinimizer.minimize(context, 100.0, 200)
@@ -207,7 +210,7 @@ def test_a_box_builds_minimises_and_runs(
         prepared.system,
         integrator,
         openmm.Platform.getPlatformByName("CPU"),
-        {"Threads": "2"},
+        {"Threads": "1"},
     )
     context.setPositions(extend_positions(prepared.system, prepared.positions) * unit.angstrom)
     openmm.LocalEnergyMinimizer.minimize(context, 100.0, 200)

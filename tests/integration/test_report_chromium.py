@@ -48,7 +48,7 @@ def browse(page: Path, *flags: str, profile: Path) -> subprocess.CompletedProces
             "--enable-logging=stderr", "--v=0", "--window-size=1280,3000",
             "--virtual-time-budget=4000", f"--user-data-dir={profile}", *flags, page.as_uri(),
         ],
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 

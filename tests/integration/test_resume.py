@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -170,17 +169,3 @@ def test_a_second_process_is_kept_out(tmp_path):
         pass
     with folder.lock():
         pass
-
-
-def test_a_shortened_trajectory_is_refused(tiny_run, tmp_path):
-    """Neither the last checkpoint nor the one before has its frames."""
-    from solvation.errors import WorkspaceError
-
-    copy = tmp_path / "cut"
-    shutil.copytree(tiny_run.folder.path, copy)
-    os.truncate(copy / "simulate/separated-1/trajectory.xtc", 1000)
-    recipe = solvation.load_recipe(
-        copy / "recipe.toml", settings=['protocol.production_time="9 ps"']
-    )
-    with pytest.raises(WorkspaceError, match="1000 bytes"):
-        solvation.run(recipe, copy, until="simulate")

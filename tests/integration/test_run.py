@@ -142,7 +142,7 @@ def test_a_second_call_repeats_nothing(tiny_run):
     folder = tiny_run.folder
     before = {path: path.stat().st_mtime_ns for path in folder.path.rglob("*.xtc")}
     before[folder.results] = folder.results.stat().st_mtime_ns
-    solvation.run(solvation.load_recipe(folder.recipe), folder.path)
+    solvation.run(solvation.load_recipe(folder.recipe), folder.path, until="analyze")
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
@@ -219,19 +219,9 @@ def test_a_box_is_not_rebuilt_under_its_trajectory(tiny_run, tmp_path):
     assert (folder.build("separated") / "system.xml").read_bytes() == before
 
 
-def test_the_page_of_a_trajectory_can_be_written_again(tiny_run, tmp_path):
-    from solvation.pipeline import rewrite_report
-
-    run = solvation.analyze_trajectory(
-        tiny_run.folder.build("separated") / "topology.pdb",
-        [tiny_run.folder.simulate("separated-1") / "trajectory.xtc"],
-        tmp_path / "analysis",
-    )
-    run.report.unlink()
-    assert rewrite_report(tmp_path / "analysis").report.stat().st_size > 10_000
-
-
-def test_a_recipe_without_salt_runs_to_its_report(tmp_path):
+@pytest.fixture(scope="module")
+def liquid_run(tmp_path_factory) -> solvation.Run:
+    """All four stages without an ion."""
     recipe = parse_recipe(
         {
             **TINY,
@@ -242,18 +232,36 @@ def test_a_recipe_without_salt_runs_to_its_report(tmp_path):
                 {"name": "DME", "fraction": 0.5, "fraction_of": "mole"},
                 {"name": "THF", "fraction": 0.5, "fraction_of": "mole"},
             ],
-            "box": {"atoms": 460},
+            "box": {"atoms": 400},
             "protocol": {**TINY["protocol"], "starts": ["random"]},
         }
     )
-    run = solvation.run(recipe, tmp_path / "pure")
+    return solvation.run(recipe, tmp_path_factory.mktemp("runs") / "pure")
+
+
+def test_the_page_of_a_trajectory_can_be_written_again(liquid_run, tmp_path):
+    from solvation.pipeline import rewrite_report
+
+    run = solvation.analyze_trajectory(
+        liquid_run.folder.build("random") / "topology.pdb",
+        [liquid_run.folder.simulate("random-1") / "trajectory.xtc"],
+        tmp_path / "analysis",
+    )
+    run.report.unlink()
+    assert rewrite_report(tmp_path / "analysis").report.stat().st_size > 10_000
+
+
+def test_a_recipe_without_salt_runs_to_its_report(liquid_run):
+    run = liquid_run
     manifest = run.folder.read_manifest()
     counts = manifest["composition"]["counts"]
     assert set(counts) == {"DME", "THF"}
     assert abs(counts["DME"] - counts["THF"]) <= 1
     assert manifest["model"]["charge_scale"] == 1.0  # no ion to scale
     names = {quantity.name for quantity in run.quantities}
-    assert names == {"density", "diffusion.DME", "diffusion.THF", "permittivity"}
+    assert names == {
+        "density", "diffusion.DME", "diffusion.THF", "equilibration.energy_drift", "permittivity",
+    }  # fmt: skip
     assert 1.0 < run["permittivity"].value < 40.0
     assert 0.5 < run["density"].value < 1.1
     page = run.report.read_text(encoding="utf-8")

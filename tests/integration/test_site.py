@@ -66,7 +66,7 @@ def look_at(site: Path, profile: Path) -> list[dict[str, object]]:
             "--window-size=1400,1000", "--virtual-time-budget=600000",
             f"--user-data-dir={profile / 'chromium'}", "--dump-dom", outer.as_uri(),
         ],
-        capture_output=True, text=True, timeout=1200, check=True,
+        capture_output=True, text=True, check=True,
     )  # fmt: skip
     match = re.search(r'<pre id="found">(.*?)</pre>', done.stdout, flags=re.DOTALL)
     assert match, "the pages were not looked at"
@@ -85,7 +85,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = subprocess.run(
         [sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-q",
          str(ROOT / "docs"), str(folder)],
-        capture_output=True, text=True, timeout=1800, check=False, cwd=ROOT,
+        capture_output=True, text=True, check=False, cwd=ROOT,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return folder

@@ -22,7 +22,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = subprocess.run(
         [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder),
          str(ROOT)],
-        capture_output=True, text=True, check=False, timeout=300,
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     (wheel,) = folder.glob("solvation-*.whl")
@@ -37,7 +37,7 @@ def run_there(site: Path, code: str, folder: Path) -> str:
     environment["PYTHONPATH"] = str(site)
     done = subprocess.run(
         [sys.executable, "-W", "error::ImportWarning", "-c", code],
-        cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120,
+        cwd=folder, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout

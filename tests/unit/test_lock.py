@@ -64,7 +64,7 @@ def test_patience_waits_for_the_other_to_leave(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"locked\n"
-        with lock_folder(tmp_path, patience=30):
+        with lock_folder(tmp_path, patience=3600):
             pass
 
 

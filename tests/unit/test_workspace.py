@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
@@ -69,15 +69,28 @@ def test_a_stage_that_ends_badly_is_failed(tmp_path: Path, kind: type[BaseExcept
     assert not folder.is_done("build", "abc")
 
 
-def test_wall_time_adds_up_over_restarts_of_the_same_stage(tmp_path: Path) -> None:
+def test_wall_time_adds_up_over_restarts_of_the_same_stage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a clock that moves only when it is told to."""
+
+    class Clock:
+        seconds = 0.0
+
+        @classmethod
+        def now(cls, zone: tzinfo) -> datetime:
+            return datetime(2026, 1, 1, tzinfo=zone) + timedelta(seconds=cls.seconds)
+
+    monkeypatch.setattr("solvation.workspace.datetime", Clock)
     folder = open_run(tmp_path)
     for _ in range(2):
         with folder.record_stage("simulate", "abc"):
-            time.sleep(0.15)
-    assert folder.read_manifest()["stages"]["simulate"]["wall_s"] >= 0.3
+            Clock.seconds += 1.5
+    assert folder.read_manifest()["stages"]["simulate"]["wall_s"] == 3.0
     with folder.record_stage("simulate", "other"):
         assert folder.read_manifest()["stages"]["simulate"]["wall_s"] == 0.0
-    assert folder.read_manifest()["stages"]["simulate"]["wall_s"] < 0.15
+        Clock.seconds += 0.5
+    assert folder.read_manifest()["stages"]["simulate"]["wall_s"] == 0.5
 
 
 # Lock ---------------------------------------------------------------------------------------

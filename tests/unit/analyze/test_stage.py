@@ -206,8 +206,9 @@ def test_an_unknown_neutral_molecule_alone_may_be_a_cation_overlooked():
         scene_from_arrays(("Ar", "Ar"), np.empty((0, 2), dtype=int), [source])
 
 
-def test_a_frame_and_a_viscosity_reach_the_results(tmp_path):
+def test_a_frame_and_a_viscosity_reach_the_results(tmp_path, monkeypatch):
     """From files, as the command line does: named in notes, corrected by what was given."""
+    monkeypatch.setattr("solvation.pipeline.write_page", lambda *_, **__: None)
     import MDAnalysis as mda
 
     from solvation.pipeline import analyze_trajectory
