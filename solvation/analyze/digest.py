@@ -6,7 +6,7 @@ bound ligand is grouped once for everything that follows from it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,12 +16,13 @@ import numpy.typing as npt
 from solvation.analyze.binding import find_bindings, number_donors
 from solvation.analyze.contact import STRETCH, ContactTable
 from solvation.analyze.coordination import count_donors
+from solvation.analyze.ion import list_ions
 from solvation.analyze.pairing import Pairing, join_pairings, pair_ions
 from solvation.analyze.stay import Stays, join_stays, list_runs
 from solvation.analyze.topology import Scene
 from solvation.analyze.way import Way, WayCounts, Ways, count_ways, join_ways
 from solvation.kernels.survival import Runs
-from solvation.worker import HERE, Workers, do_together
+from solvation.worker import HERE, Workers, iter_together
 
 __all__ = ["Digest", "digest_tables"]
 
@@ -78,22 +79,37 @@ def digest_tables(
         for table, own in zip(tables, edges, strict=True)
         for start, stop in own
     ]
-    pieces = iter(do_together(workers, tasks))
-    found = [[next(pieces) for _ in own] for own in edges]
-    kinds, ways = join_ways(scene, [[p.ways for p in own] for own in found])
+    pieces = iter_together(workers, tasks)
+    joined = [_join(scene, table, own, pieces) for table, own in zip(tables, edges, strict=True)]
+    kinds, ways = join_ways(scene, [counts for *_, counts in joined])
     return [
         Digest(
-            table=table,
-            donors=np.concatenate([p.donors for p in own]),
-            pairing=join_pairings([p.pairing for p in own]),
-            stays=join_stays(
-                scene, table, [(start, p.runs) for (start, _), p in zip(at, own, strict=True)]
-            ),
-            kinds=tuple(kinds),
+            table=table, donors=donors, pairing=pairing, stays=stays, kinds=tuple(kinds),
             ways=counted,
         )
-        for table, own, at, counted in zip(tables, found, edges, ways, strict=True)
-    ]
+        for table, (donors, pairing, stays, _), counted in zip(tables, joined, ways, strict=True)
+    ]  # fmt: skip
+
+
+def _join(
+    scene: Scene, table: ContactTable, edges: Sequence[tuple[int, int]], pieces: Iterator[_Piece]
+) -> tuple[npt.NDArray[np.integer], Pairing, Stays, list[WayCounts]]:
+    """Join the pieces of one replica as they come."""
+    shape = table.n_frames, list_ions(scene).n_cations, len(scene.sites)
+    donors = np.empty(shape, dtype=np.int8)
+    runs: list[tuple[int, Runs]] = []
+    ways: list[WayCounts] = []
+
+    def take() -> Iterator[Pairing]:
+        for start, stop in edges:
+            piece = next(pieces)
+            donors[start:stop] = piece.donors
+            runs.append((start, piece.runs))
+            ways.append(piece.ways)
+            yield piece.pairing
+
+    pairing = join_pairings(take(), table.n_frames)
+    return donors, pairing, join_stays(scene, table, runs), ways
 
 
 def _digest_piece(
