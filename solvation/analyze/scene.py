@@ -67,9 +67,12 @@ def open_scene(
     # Selections are the business of MDAnalysis.
     selections = cation, anion, *(solvent or {}).values()
     plain = None if any(selections) else read_pdb(topology)
-    universe = open_topology(topology) if plain is None else None
-    n_atoms = len(universe.atoms if plain is None else plain.elements)
-    spare = _find_box(universe) if plain is None else plain.box
+    universe: Any = None
+    if plain is None:
+        universe = open_topology(topology)
+        n_atoms, spare = len(universe.atoms), _find_box(universe)
+    else:
+        n_atoms, spare = len(plain.elements), plain.box
     paths = [trajectories] if isinstance(trajectories, (str, Path)) else list(trajectories)
     if not paths:
         raise TrajectoryError("no trajectory was given; give one with --trajectory")

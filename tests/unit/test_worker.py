@@ -81,14 +81,14 @@ def test_an_error_in_a_worker_is_the_same_line():
         analyze_scene(scene, workers=workers)
 
 
-def _die(_packed, _task):
+def _die(_path, _key, _task):
     import os
 
     os._exit(9)
 
 
 def test_a_worker_that_is_killed_is_one_line(monkeypatch):
-    monkeypatch.setattr(driver, "_look_packed", _die)
+    monkeypatch.setattr(driver, "_look_stored", _die)
     with (
         pytest.raises(WorkspaceError, match=r"a worker was killed.*fewer than 2 jobs"),
         open_workers(2) as workers,
