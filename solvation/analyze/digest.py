@@ -26,6 +26,9 @@ from solvation.worker import HERE, Workers, iter_together
 
 __all__ = ["Digest", "digest_tables"]
 
+_WORTH_FORKS = 5_000
+"""Frames below which processes would cost more than they save: 500 take some 0.02 s."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
@@ -70,8 +73,10 @@ def digest_tables(
         Who goes through them; the numbers do not depend on it.
     """
     _, number = number_donors(scene)
-    # Stretches of about the same length, a few for every process.
     total = sum(table.n_frames for table in tables)
+    if total < _WORTH_FORKS:
+        workers = HERE
+    # Stretches of about the same length, a few for every process.
     longest = min(STRETCH, -(-total // (3 * workers.forks))) if workers.forks > 1 else STRETCH
     edges = [table.list_stretches(max(longest, 1)) for table in tables]
     tasks = [

@@ -13,7 +13,7 @@ Ints = npt.NDArray[np.int64]
 
 
 def narrow(numbers: Ints) -> npt.NDArray[np.integer[Any]]:
-    """Write whole numbers from 0 on in as few bytes as the largest needs.
+    """Write whole numbers from 0 on, shape ``(...)``, in as few bytes as the largest needs.
 
     Examples
     --------

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from solvation.analyze import driver, frames
+from solvation.analyze import digest, driver, frames
 from solvation.analyze.frames import ArraySource
 from solvation.analyze.stage import analyze_scene
 from solvation.analyze.topology import scene_from_arrays
@@ -45,7 +45,8 @@ def alone():
 
 
 @pytest.mark.parametrize("jobs", [2, 3])
-def test_processes_give_the_same_bits(alone, jobs):
+def test_processes_give_the_same_bits(alone, jobs, monkeypatch):
+    monkeypatch.setattr(digest, "_WORTH_FORKS", 0)
     with open_workers(jobs) as workers:
         _assert_identical(alone, analyze_scene(_make_scene(), cutoffs={"*": 3.0}, workers=workers))
 
