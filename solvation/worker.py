@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.context import ForkContext
 
-__all__ = ["HERE", "Workers", "do_together", "open_workers"]
+__all__ = ["HERE", "Workers", "do_together", "iter_together", "open_workers"]
 
 T = TypeVar("T")
 
@@ -161,6 +161,20 @@ def do_together(workers: Workers, tasks: Sequence[Callable[[], T]]) -> list[T]:
                 raise news
             found |= news
     return [found[k] for k in range(len(tasks))]
+
+
+def iter_together(workers: Workers, tasks: Sequence[Callable[[], T]]) -> Iterator[T]:
+    """Do the same, and hand out results in order; here, each task is done when it is asked for.
+
+    Examples
+    --------
+    >>> list(iter_together(HERE, [lambda: 1, lambda: 2]))
+    [1, 2]
+    """
+    if min(workers.forks, len(tasks)) < 2:
+        yield from (task() for task in tasks)
+    else:
+        yield from do_together(workers, tasks)
 
 
 @contextmanager

@@ -17,10 +17,13 @@ from solvation.analyze.contact import Contacts, keep_contacts
 from solvation.analyze.driver import run_analyzers
 from solvation.analyze.frames import ArraySource
 from solvation.analyze.rdf import RDF
+from solvation.analyze.separation import Separations
+from solvation.analyze.snapshot import Snapshots
 from solvation.analyze.stage import analyze_scene
 from solvation.analyze.suite import OBSERVABLES
 from solvation.analyze.surrounding import Surroundings, list_counts
 from solvation.analyze.topology import scene_from_arrays
+from solvation.analyze.torsion import Torsions, find_units
 from solvation.kernels.cell import box_matrix, wrap
 from solvation.kernels.timecorr import mean_squared_displacement
 from solvation.kernels.uncertainty import member_error
@@ -206,6 +209,33 @@ def test_parts_and_parts_are_the_whole(seed, blocks):
         backwards = backwards + piece
     (other,) = backwards.result()
     np.testing.assert_array_equal(parts["contacts"].total().result()[0].contacts, other.contacts)
+
+
+@LAWS
+@given(seed=SEEDS, blocks=st.integers(2, 12))
+def test_parts_of_snapshots_torsions_and_separations_are_the_whole(seed, blocks):
+    scene = _make_scene(_electrolyte(seed))
+    pairs = [("Mg", "water.O"), ("Mg", "Cl.Cl")]
+    analyzers = [
+        Snapshots(most=5), Torsions(units=find_units(scene)),
+        Separations(radii={("Mg", "Cl.Cl"): 5.0}), Surroundings(reach=dict.fromkeys(pairs, 3.5)),
+    ]  # fmt: skip
+    whole, parts = (run_analyzers(scene, analyzers, blocks=n) for n in (1, blocks))
+    assert len(parts["snapshots"].parts) == blocks
+    (one,), (other,) = (found["snapshots"].total().result() for found in (whole, parts))
+    assert len(one.frames) == 4
+    for key in ("frames", "positions", "matrix"):
+        np.testing.assert_array_equal(getattr(one, key), getattr(other, key))
+    ((one,),), ((other,),) = (found["torsions"].total().result() for found in (whole, parts))
+    np.testing.assert_array_equal(one.codes, other.codes)
+    np.testing.assert_array_equal(one.angles, other.angles)
+    (one,), (other,) = (found["separations"].total().result() for found in (whole, parts))
+    np.testing.assert_array_equal(one.shared, other.shared)
+    one, other = (found["surroundings"].total() for found in (whole, parts))
+    np.testing.assert_array_equal(one.counts, other.counts)
+    assert (one.per_volume, one.n_frames) == (other.per_volume, other.n_frames)
+    (one,), (other,) = one.result().result(), other.result().result()
+    np.testing.assert_array_equal(one.contacts, other.contacts)
 
 
 @LAWS

@@ -114,7 +114,7 @@ class CentreTracks:
 
     def spill(self, spool: Spool) -> None:
         """Move what was seen to disk, as one track."""
-        if len(self.weight) and self.tracks:
+        if self.tracks:
             first = self.tracks[0]
             whole = np.concatenate([t.centres for t in self.tracks])
             self.tracks = (

@@ -160,7 +160,7 @@ def measure_clusters(
                     least = float(smoothed_binomial_error(share, n_ions + 2 * (n_events or 0)))
                     rows.append((share, max(least, ratio_error(here, every))))
                 else:
-                    masks = [v[getattr(p, f"{side}_cluster")] == level
+                    masks = [(v == level)[getattr(p, f"{side}_cluster")]
                              for p, v in zip(found, values, strict=True)]  # fmt: skip
                     size = max(sum(m.size for m in masks), 1)
                     rows.append((sum(int(m.sum()) for m in masks) / size,

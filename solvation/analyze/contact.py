@@ -35,7 +35,7 @@ Ints = npt.NDArray[np.int64]
 
 STRETCH = 500
 """Frames whose rows are held in memory at once."""
-_ROWS = 500_000
+_ROWS = 100_000
 """Rows of a map looked at before it is let go of."""
 
 

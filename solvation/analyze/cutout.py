@@ -9,6 +9,7 @@ import numpy as np
 from solvation.analyze.contact import ContactTable, find_frame
 from solvation.analyze.ion import list_ions
 from solvation.analyze.specimen import NUMBERS
+from solvation.analyze.spool import release
 from solvation.analyze.topology import Scene
 from solvation.kernels.cell import minimum_image
 
@@ -30,6 +31,7 @@ def extract_shell(scene: Scene, table: ContactTable, frame: int, cation: int) ->
     block = scene.read_frame(table.replica, frame)
     low, high = (find_frame(table.contacts, i) for i in (frame, frame + 1))
     rows = np.array(table.contacts[low:high])
+    release(table.contacts)
     rows = rows[rows["cation"] == cation]
     centre = int(ions.cation_atoms[cation])
     own = int(ions.cation_molecules[cation])

@@ -10,12 +10,16 @@ accumulators add is exact, so that the numbers are the same to the last bit.
 from __future__ import annotations
 
 import pickle
+import tempfile
+import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache, reduce
+from functools import lru_cache, partial, reduce
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from solvation.analyze.frames import Block
@@ -154,7 +158,8 @@ def run_analyzers(
     empty = {a.name: a.start(scene) for a in wanted}
     total = sum(source.n_frames for source in scene.sources)
     longest = min(_TASK_FRAMES, -(-total // (_TASKS_PER_WORKER * workers.number)))
-    tasks = _list_tasks(scene, blocks, longest if workers.executor else _TASK_FRAMES)
+    longest = longest if workers.executor else _TASK_FRAMES
+    tasks = _list_tasks(scene, blocks, longest, workers.number)
     spool = Spool()
     done = 0
     for task, seen in _look_everywhere(scene, wanted, tasks, workers):
@@ -190,12 +195,16 @@ class _Task:
     """Whether a stretch begins with it."""
 
 
-def _list_tasks(scene: Scene, blocks: int, longest: int) -> list[_Task]:
-    """Cut the stretches of all replicas into pieces of at most ``longest`` frames."""
+def _list_tasks(scene: Scene, blocks: int, longest: int, together: int) -> list[_Task]:
+    """Cut the stretches of all replicas into pieces of at most ``longest`` frames.
+
+    Their number is a multiple of those looked at ``together``, so that nobody is left over.
+    """
     tasks = []
     for replica, source in enumerate(scene.sources):
         for start, stop in split_frames(source.n_frames, blocks):
-            pieces = split_frames(stop - start, -(-(stop - start) // max(longest, 1)))
+            rounds = -(-(stop - start) // (max(longest, 1) * together))
+            pieces = split_frames(stop - start, rounds * together)
             tasks += [
                 _Task(replica=replica, start=start + a, stop=start + b, first=a == 0)
                 for a, b in pieces
@@ -215,21 +224,37 @@ def _look_everywhere(
         for task in tasks:
             yield task, _look(scene, empty, task)
         return
-    packed = pickle.dumps((scene, tuple(analyzers)), protocol=pickle.HIGHEST_PROTOCOL)
     waiting: deque[tuple[_Task, Future[list[Any]]]] = deque()
-    try:
-        for task in tasks:
-            # A few pieces ahead keep workers busy; more would only fill the memory here.
-            if len(waiting) >= 2 * workers.number + 2:
+    with _hand_out(scene, analyzers, workers) as look:
+        try:
+            for task in tasks:
+                # A few pieces ahead keep workers busy; more would only fill the memory here.
+                if len(waiting) >= 2 * workers.number + 2:
+                    first, future = waiting.popleft()
+                    yield first, future.result()
+                waiting.append((task, workers.executor.submit(look, task)))
+            while waiting:
                 first, future = waiting.popleft()
                 yield first, future.result()
-            waiting.append((task, workers.executor.submit(_look_packed, packed, task)))
-        while waiting:
-            first, future = waiting.popleft()
-            yield first, future.result()
-    finally:
-        for _, future in waiting:
-            future.cancel()
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+
+@contextmanager
+def _hand_out(
+    scene: Scene, analyzers: Sequence[Analyzer], workers: Workers
+) -> Iterator[Callable[[_Task], list[Any]]]:
+    """Say how workers look: with what lies in a file of this machine, or comes with every piece."""
+    packed = pickle.dumps((scene, tuple(analyzers)), protocol=pickle.HIGHEST_PROTOCOL)
+    if workers.forks < 2:
+        yield partial(_look_packed, packed)
+        return
+    with tempfile.NamedTemporaryFile(prefix="solvation-") as file:
+        file.write(packed)
+        file.flush()
+        # The name alone may come again.
+        yield partial(_look_stored, file.name, uuid.uuid4().hex)
 
 
 def _look(scene: Scene, empty: Sequence[Any], task: _Task) -> list[Any]:
@@ -248,8 +273,20 @@ def _look_packed(packed: bytes, task: _Task) -> list[Any]:
     return _look(scene, empty, task)
 
 
+def _look_stored(path: str, key: str, task: _Task) -> list[Any]:
+    """Do the same in a worker on this machine."""
+    scene, empty = _load(path, key)
+    return _look(scene, empty, task)
+
+
 @lru_cache(maxsize=1)
 def _unpack(packed: bytes) -> tuple[Scene, list[Any]]:
     """Unpack once what comes with every piece, and start the accumulators."""
     scene, analyzers = pickle.loads(packed)
     return scene, [a.start(scene) for a in analyzers]
+
+
+@lru_cache(maxsize=1)
+def _load(path: str, key: str) -> tuple[Scene, list[Any]]:
+    """Do that with a file; only this run knows the key."""
+    return _unpack.__wrapped__(Path(path).read_bytes())

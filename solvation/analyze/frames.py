@@ -176,8 +176,11 @@ def iterate_blocks(
     """
     n_atoms = len(tree.molecule)
     step = max(1, _BLOCK_BYTES // (24 * max(n_atoms, 1)))
-    for first in range(start, stop, step):
-        positions, boxes, times = source.read(first, min(first + step, stop))
+    # About as long, all of them: a short one costs nearly as much.
+    count = -(-(stop - start) // step)
+    edges = [start + (stop - start) * i // count for i in range(count + 1)] if count > 0 else []
+    for first, last in pairwise(edges):
+        positions, boxes, times = source.read(first, last)
         if positions.shape[1] != n_atoms:
             raise TrajectoryError(
                 f"{source.label} has {positions.shape[1]} atoms, the topology has {n_atoms}; "

@@ -104,30 +104,46 @@ def _measure_lengths(
         donor[scene.find_site(site).atoms] = True
         summed, counted = [], []
         for table in tables:
-            sums, numbers = [], []
-            for piece in table.split():
-                contacts = piece.contacts
-                chosen = donor[contacts["atom"]] & mine[contacts["cation"]]
-                distance = contacts["distance"][chosen].astype(np.float64)
-                flat = contacts["frame"][chosen].astype(np.int64) * ions.n_cations
-                flat += contacts["cation"][chosen]
-                shape = (piece.n_frames, ions.n_cations)
-                size = shape[0] * shape[1]
-                sums.append(np.bincount(flat, distance, minlength=size).reshape(shape)[:, mine])
-                number = np.bincount(flat, minlength=size).reshape(shape)[:, mine]
-                numbers.append(number.astype(np.int16))
-                density[row] += np.histogram(distance, edges)[0]
-            summed.append(np.concatenate(sums))
-            counted.append(np.concatenate(numbers))
-        total = sum(int(c.sum()) for c in counted)
-        if not total:
+            sums, numbers = _sum_lengths(table, donor, mine, edges, density[row])
+            summed.append(sums)
+            counted.append(numbers)
+            del sums, numbers
+        n_contacts = sum(int(c.sum()) for c in counted)
+        if not n_contacts:
             mean.append(float("nan"))
             error.append(float("nan"))
             continue
-        mean.append(sum(float(x.sum()) for x in summed) / total)
+        mean.append(sum(float(x.sum(dtype=np.float64)) for x in summed) / n_contacts)
         error.append(ratio_error(summed, counted))
-        density[row] /= total * _LENGTH_BIN
+        density[row] /= n_contacts * _LENGTH_BIN
     return density, edges, mean, error
+
+
+def _sum_lengths(
+    table: ContactTable,
+    donor: npt.NDArray[np.bool_],
+    mine: npt.NDArray[np.bool_],
+    edges: Floats,
+    density: Floats,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int16]]:
+    """Sum and count the contacts of each cation in each frame, and add them to a histogram."""
+    # Filled a stretch at a time, so that nothing is there twice.
+    sums = np.empty((table.n_frames, int(mine.sum())), dtype=np.float32)
+    numbers = np.empty(sums.shape, dtype=np.int16)
+    for start, stop in table.list_stretches():
+        contacts = table.cut(start, stop).contacts
+        chosen = donor[contacts["atom"]] & mine[contacts["cation"]]
+        distance = contacts["distance"][chosen].astype(np.float64)
+        flat = contacts["frame"][chosen].astype(np.int64) * len(mine)
+        flat += contacts["cation"][chosen]
+        shape = (stop - start, len(mine))
+        size = shape[0] * shape[1]
+        total = np.bincount(flat, distance, minlength=size)
+        sums[start:stop] = total.reshape(shape)[:, mine]
+        number = np.bincount(flat, minlength=size)
+        numbers[start:stop] = number.reshape(shape)[:, mine]
+        density += np.histogram(distance, edges)[0]
+    return sums, numbers
 
 
 def _measure_angles(

@@ -14,7 +14,7 @@ AGG
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +25,7 @@ from solvation.analyze.contact import ContactTable
 from solvation.analyze.ion import list_ions
 from solvation.analyze.topology import Scene
 from solvation.kernels.graph import count_members, label_components
-from solvation.kernels.order import number_rows
+from solvation.kernels.order import narrow, number_rows
 
 __all__ = ["CLASSES", "Pairing", "find_pairing", "join_pairings", "list_ionic", "pair_ions"]
 
@@ -61,9 +61,10 @@ class Pairing:
 
 def find_pairing(scene: Scene, table: ContactTable) -> Pairing:
     """Classify every ion of one replica in every frame, and find the clusters they form."""
-    return join_pairings(
-        [pair_ions(scene, find_bindings(scene, piece), piece.shared) for piece in table.split()]
+    pieces = (
+        pair_ions(scene, find_bindings(scene, piece), piece.shared) for piece in table.split()
     )
+    return join_pairings(pieces, table.n_frames)
 
 
 def pair_ions(scene: Scene, bindings: Bindings, shared: npt.NDArray[np.void]) -> Pairing:
@@ -106,10 +107,10 @@ def pair_ions(scene: Scene, bindings: Bindings, shared: npt.NDArray[np.void]) ->
     home = np.zeros(len(members), dtype=np.int64)
     home[label] = np.repeat(np.arange(n_frames), n_ions)
     counts = np.bincount(home * len(clusters) + which, minlength=n_frames * len(clusters))
-    cluster = _narrow(which[label]).reshape(n_frames, n_ions)
+    cluster = narrow(which[label]).reshape(n_frames, n_ions)
     return Pairing(
-        cation_counterions=_narrow(per_cation).reshape(n_frames, n_c),
-        anion_counterions=_narrow(per_anion).reshape(n_frames, n_a),
+        cation_counterions=narrow(per_cation).reshape(n_frames, n_c),
+        anion_counterions=narrow(per_anion).reshape(n_frames, n_a),
         cation_class=_classify(per_cation, cation_near).reshape(n_frames, n_c),
         anion_class=_classify(per_anion, anion_near).reshape(n_frames, n_a),
         clusters=clusters,
@@ -118,30 +119,43 @@ def pair_ions(scene: Scene, bindings: Bindings, shared: npt.NDArray[np.void]) ->
     )  # fmt: skip
 
 
-def join_pairings(pieces: Sequence[Pairing]) -> Pairing:
-    """Join consecutive stretches, and number the kinds of clusters of all alike."""
-    every = np.concatenate([p.clusters for p in pieces])
-    clusters, which = number_rows(every)
-    place = np.split(which, np.cumsum([len(p.clusters) for p in pieces])[:-1])
-    counts = []
-    for p, at in zip(pieces, place, strict=True):
-        spread = np.zeros((len(p.cluster_counts), len(clusters)), dtype=np.int16)
-        spread[:, at] = p.cluster_counts
-        counts.append(spread)
+def join_pairings(pieces: Iterable[Pairing], n_frames: int) -> Pairing:
+    """Join consecutive stretches, ``n_frames`` in all, and number the kinds of clusters alike.
 
-    def join(key: str) -> Shorts:
-        return np.concatenate([getattr(p, key) for p in pieces])
+    Each piece is copied as it comes, so that no more than one need be in memory.
+    """
+    plain: dict[str, Shorts] = {}
+    kinds, counts, members = [], [], []
+    start = 0
+    for p in pieces:
+        stop = start + len(p.cluster_counts)
+        for key in ("cation_counterions", "anion_counterions", "cation_class", "anion_class"):
+            part: Shorts = getattr(p, key)
+            whole = plain.get(key)
+            if whole is None:
+                whole = np.empty((n_frames, part.shape[1]), part.dtype)
+            if whole.dtype.itemsize < part.dtype.itemsize:
+                whole = whole.astype(part.dtype)
+            whole[start:stop] = part
+            plain[key] = whole
+        kinds.append(p.clusters)
+        counts.append(p.cluster_counts)
+        members.append((p.cation_cluster, p.anion_cluster))
+        start = stop
+    clusters, which = number_rows(np.concatenate(kinds))
+    place = np.split(narrow(which), np.cumsum([len(k) for k in kinds])[:-1])
+    spread = np.zeros((n_frames, len(clusters)), dtype=np.int16)
+    start = 0
+    for count, at in zip(counts, place, strict=True):
+        spread[start : start + len(count), at] = count
+        start += len(count)
 
-    def rename(key: str) -> Shorts:
-        number = np.min_scalar_type(len(clusters))
-        parts = [at.astype(number)[getattr(p, key)] for p, at in zip(pieces, place, strict=True)]
-        return np.concatenate(parts)
+    def rename(side: int) -> Shorts:
+        return np.concatenate([at[p[side]] for p, at in zip(members, place, strict=True)])
 
     return Pairing(
-        cation_counterions=join("cation_counterions"), anion_counterions=join("anion_counterions"),
-        cation_class=join("cation_class"), anion_class=join("anion_class"),
-        clusters=clusters, cluster_counts=np.concatenate(counts),
-        cation_cluster=rename("cation_cluster"), anion_cluster=rename("anion_cluster"),
+        **plain, clusters=clusters, cluster_counts=spread,
+        cation_cluster=rename(0), anion_cluster=rename(1),
     )  # fmt: skip
 
 
@@ -153,8 +167,3 @@ def list_ionic(scene: Scene) -> list[int]:
 def _classify(bound: Ints, near: Bools) -> Shorts:
     """Return indices into `CLASSES` from counter-ions bound, and whether solvent is shared."""
     return np.where(bound > 0, np.minimum(bound, 2) + 1, near).astype(np.int8)
-
-
-def _narrow(numbers: Ints) -> Shorts:
-    """Write whole numbers as narrow as they need be."""
-    return numbers.astype(np.min_scalar_type(int(numbers.max(initial=0))))

@@ -27,6 +27,8 @@ _LONG = 79 * 99_999
 """Bytes below which a PDB file has five digits for every atom."""
 _PRECISION: np.dtype[Any] = np.dtype("f4")
 """Of positions in files, and in MDAnalysis."""
+_NM = np.float32(10.0)
+"""Å in one nm, the unit of XTC files."""
 
 
 def open_topology(path: str | Path) -> Any:
@@ -121,7 +123,8 @@ class TrajectoryFile:
 
     def read(self, start: int, stop: int) -> tuple[Floats, Floats, Floats]:
         """Read frames ``start`` to ``stop``."""
-        return _read(self.open(), self.label, start, stop, self.dt, self.box, self.spare)
+        read = _read_xtc if isinstance(self.open(), _xtc_reader()) else _read
+        return read(self.open(), self.label, start, stop, self.dt, self.box, self.spare)
 
     def open(self) -> Any:
         """Return the reader, opened if it is not yet."""
@@ -240,6 +243,56 @@ def _read(
             f"{label} ends after frame {start + row} of {int(reader.n_frames)}; "
             "it is truncated: copy it again"
         )
+    if dt is not None:
+        times = dt * np.arange(start, stop, dtype=np.float64)
+    return positions, boxes, times
+
+
+@cache
+def _xtc_reader() -> Any:
+    from MDAnalysis.coordinates.XTC import XTCReader
+
+    return XTCReader
+
+
+def _read_xtc(
+    reader: Any,
+    label: str,
+    start: int,
+    stop: int,
+    dt: float | None,
+    given: Floats | None,
+    spare: Floats | None,
+) -> tuple[Floats, Floats, Floats]:
+    """Do the same for XTC files, straight into the arrays.
+
+    The reader would copy each frame twice, and go back to the first after every block.
+    """
+    from MDAnalysis.lib.mdamath import triclinic_box
+
+    count = stop - start
+    positions = np.empty((count, int(reader.n_atoms), 3), dtype=_PRECISION)
+    boxes, times = np.zeros((count, 6)), np.empty(count)
+    known: dict[bytes, Floats] = {}
+    with explain_failure(label, "trajectory"):
+        file = reader._xdr
+        file.seek(start)
+        for row in range(count):
+            frame = file.read_direct_x(positions[row])
+            times[row] = frame.time
+            vectors = frame.box.tobytes()
+            if vectors not in known:
+                # The reader's arithmetic, in single precision.
+                box = triclinic_box(*frame.box)
+                box[:3] *= _NM
+                known[vectors] = box
+            boxes[row] = known[vectors]
+    positions *= _NM
+    empty = (boxes[:, :3] == 0.0).all(axis=1)
+    if given is not None:
+        boxes[:] = given
+    elif spare is not None:
+        boxes[empty] = spare
     if dt is not None:
         times = dt * np.arange(start, stop, dtype=np.float64)
     return positions, boxes, times

@@ -12,10 +12,12 @@ import numpy.typing as npt
 from solvation.analyze.bond import guess_bonds
 from solvation.analyze.collector import pause_collector
 from solvation.analyze.frames import FrameSource, join_sources
+from solvation.analyze.pdb import read_pdb
 from solvation.analyze.reader import UniverseFrames, open_topology, open_trajectory
 from solvation.analyze.recognition import Role, guess_elements
 from solvation.analyze.topology import Scene, Site, scene_from_arrays
 from solvation.errors import TrajectoryError
+from solvation.kernels.order import sort_pairs
 
 __all__ = ["Scene", "Site", "open_scene", "scene_from_arrays", "scene_from_universe"]
 
@@ -62,21 +64,31 @@ def open_scene(
     TrajectoryError
         In one line: what is wrong with which file, and what to do.
     """
-    universe = open_topology(topology)
+    # Selections are the business of MDAnalysis.
+    selections = cation, anion, *(solvent or {}).values()
+    plain = None if any(selections) else read_pdb(topology)
+    universe: Any = None
+    if plain is None:
+        universe = open_topology(topology)
+        n_atoms, spare = len(universe.atoms), _find_box(universe)
+    else:
+        n_atoms, spare = len(plain.elements), plain.box
     paths = [trajectories] if isinstance(trajectories, (str, Path)) else list(trajectories)
     if not paths:
         raise TrajectoryError("no trajectory was given; give one with --trajectory")
-    spare = _find_box(universe)
     sources: list[FrameSource] = []
     for given in paths:
         pieces = [given] if isinstance(given, (str, Path)) else list(given)
         files = [
-            open_trajectory(
-                Path(piece), len(universe.atoms), dt=dt, box=_full_box(box), spare=spare
-            )
+            open_trajectory(Path(piece), n_atoms, dt=dt, box=_full_box(box), spare=spare)
             for piece in pieces
         ]
         sources.append(join_sources(files, dt=dt))
+    if plain is not None:
+        return scene_from_arrays(
+            plain.elements.tolist(), plain.bonds, sources, charges=charges,
+            temperature=temperature, name=Path(topology).stem,
+        )  # fmt: skip
     return _build_scene(
         universe, sources, {"cation": cation, "anion": anion}, dict(solvent or {}),
         charges=charges, temperature=temperature, name=Path(topology).stem,
@@ -205,7 +217,7 @@ def _read_bonds(universe: Any) -> Ints | None:
     except (AttributeError, ValueError):
         return None
     bonds = np.asarray(found, dtype=np.int64).reshape(-1, 2)
-    return np.unique(np.sort(bonds, axis=1), axis=0) if len(bonds) else None
+    return sort_pairs(bonds) if len(bonds) else None
 
 
 def _select(universe: Any, text: str) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from solvation.analyze.contact import STRETCH, ContactTable, list_ions, list_lig
 from solvation.analyze.cutout import extract_shell
 from solvation.analyze.topology import Scene
 from solvation.analyze.way import Way, Ways, find_ways
+from solvation.kernels.order import narrow
 from solvation.kernels.uncertainty import member_error
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["count_shells", "measure_shells", "name_motif", "name_shell"]
 
-Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Shorts = npt.NDArray[np.integer[Any]]
 
 _DRAWN = 6
 """Compositions that the report draws."""
@@ -76,7 +77,7 @@ def count_shells(scene: Scene, table: ContactTable) -> Ints:
 class _Kinds:
     """First shells that differ as graphs: in who is bound, through what, closing which rings."""
 
-    of: tuple[npt.NDArray[np.int32], ...]
+    of: tuple[Shorts, ...]
     """Kind of each cation's shell, ``(n_frames, n_cations)`` per replica."""
     shells: tuple[str, ...]
     """Composition of each kind."""
@@ -108,7 +109,7 @@ def _sort_shells(scene: Scene, ways: Sequence[Way], found: Sequence[Ways]) -> _K
                     known[code] = len(known)
                     frame, cation = divmod(place, ions.n_cations)
                     examples.append((replica, start + frame, cation))
-            kinds = np.array([known[code] for code in codes.tolist()], dtype=np.int32)
+            kinds = narrow(np.array([known[code] for code in codes.tolist()], dtype=np.int64))
             pieces.append(kinds[which.reshape(total.shape)])
         of.append(np.concatenate(pieces))
     order = [s.name for s in scene.species if s.role == "solvent"]
@@ -127,14 +128,23 @@ def _sort_shells(scene: Scene, ways: Sequence[Way], found: Sequence[Ways]) -> _K
     return _Kinds(of=tuple(of), shells=tuple(shells), motifs=tuple(motifs), cations=tuple(cations))
 
 
+def _count_kinds(of: Sequence[Shorts], n_kinds: int) -> Ints:
+    """Count how often each kind occurs in all replicas, in bounded memory."""
+    counts = np.zeros(n_kinds, dtype=np.int64)
+    for kinds in of:
+        for start in range(0, len(kinds), STRETCH):
+            counts += np.bincount(kinds[start : start + STRETCH].ravel(), minlength=n_kinds)
+    return counts
+
+
 def _rank(
-    names: Sequence[str], of: Sequence[npt.NDArray[np.int32]], rarest: int | None
+    names: Sequence[str], of: Sequence[Shorts], rarest: int | None
 ) -> tuple[list[str], list[float], list[float]]:
     """Rank names by population: names, fractions, standard errors."""
     unique = sorted(set(names))
-    index = np.array([unique.index(name) for name in names], dtype=np.int32)
+    index = narrow(np.array([unique.index(name) for name in names], dtype=np.int64))
     merged = [index[kind] for kind in of]
-    counts = np.bincount(np.concatenate([m.ravel() for m in merged]), minlength=len(unique))
+    counts = _count_kinds(merged, len(unique))
     size = max(sum(m.size for m in merged), 1)
     order = sorted(range(len(unique)), key=lambda k: (-int(counts[k]), unique[k]))
     return (
@@ -178,13 +188,12 @@ def measure_shells(
     rarest = None if events is None else min(events.values(), default=0)
     shells, fraction, error = _rank(kinds.shells, kinds.of, rarest)
     motifs, motif_fraction, motif_error = _rank(kinds.motifs, kinds.of, rarest)
-    every = np.concatenate([k.ravel() for k in kinds.of])
-    counts = np.bincount(every, minlength=len(kinds.shells))
+    counts = _count_kinds(kinds.of, len(kinds.shells))
     order = sorted(range(len(kinds.shells)), key=lambda k: (-int(counts[k]), kinds.motifs[k]))
     # The most frequent graphs, and in any case that of each of the first compositions.
     first = [next(k for k in order if kinds.shells[k] == shell) for shell in shells]
     drawn = sorted({*order[:n_structures], *first[: min(_DRAWN, n_structures)]}, key=order.index)
-    size = max(len(every), 1)
+    size = max(int(counts.sum()), 1)
     structures = {}
     lengths = [_average_lengths(scene, table) for table in tables]
     places = {k: _pick(lengths, kinds.of, k) for k in {*drawn, *first}}
@@ -229,31 +238,35 @@ def measure_shells(
     )  # fmt: skip
 
 
-def _average_lengths(scene: Scene, table: ContactTable) -> Floats:
+def _average_lengths(scene: Scene, table: ContactTable) -> npt.NDArray[np.float32]:
     """Average the contacts of each cation in each frame, Å, shape ``(n_frames, n_cations)``."""
     n_c = list_ions(scene).n_cations
-    parts = []
-    for piece in table.split():
+    average = np.empty((table.n_frames, n_c), dtype=np.float32)
+    for start, stop in table.list_stretches():
+        piece = table.cut(start, stop)
         flat = piece.contacts["frame"].astype(np.int64) * n_c + piece.contacts["cation"]
         size = piece.n_frames * n_c
         bonds = np.bincount(flat, minlength=size)
         total = np.bincount(flat, weights=piece.contacts["distance"], minlength=size)
-        parts.append((total / np.maximum(bonds, 1)).reshape(-1, n_c))
-    return np.concatenate(parts)
+        average[start:stop] = (total / np.maximum(bonds, 1)).reshape(-1, n_c)
+    return average
 
 
 def _pick(
-    lengths: Sequence[Floats], of: Sequence[npt.NDArray[np.int32]], kind: int
+    lengths: Sequence[npt.NDArray[np.float32]], of: Sequence[Shorts], kind: int
 ) -> tuple[int, int, int]:
     """Choose the occurrence whose mean bond length is the median: ordinary, and no chance."""
-    places = [np.flatnonzero(kinds == kind).astype(np.int32) for kinds in of]
-    found = [mean.ravel()[flat] for mean, flat in zip(lengths, places, strict=True)]
-    order = np.argsort(np.concatenate(found), kind="stable")
+    found = np.concatenate([mean[kinds == kind] for mean, kinds in zip(lengths, of, strict=True)])
+    middle = len(found) // 2
+    value = np.partition(found, middle)[middle]
+    # Of those that are as long, the one that is in the middle if equals stay in order.
+    nth = middle - int(np.count_nonzero(found < value))
+    place = int(np.flatnonzero(found == value)[nth])
     # Back from the place among all replicas to replica, frame and cation.
-    place = int(order[len(order) // 2])
     replica = 0
-    while place >= len(places[replica]):
-        place -= len(places[replica])
+    while place >= (count := int(np.count_nonzero(of[replica] == kind))):
+        place -= count
         replica += 1
-    frame, cation = divmod(int(places[replica][place]), of[replica].shape[1])
+    flat = int(np.flatnonzero(of[replica] == kind)[place])
+    frame, cation = divmod(flat, of[replica].shape[1])
     return replica, frame, cation

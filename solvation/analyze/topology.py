@@ -19,6 +19,7 @@ from solvation.analyze.recognition import (
 )
 from solvation.errors import TrajectoryError
 from solvation.kernels.cell import BondTree, walk_bonds
+from solvation.kernels.order import sort_pairs
 
 __all__ = ["Scene", "Site", "scene_from_arrays"]
 
@@ -196,8 +197,7 @@ def scene_from_arrays(
         if masses is None
         else np.asarray(masses, dtype=np.float64)
     )
-    pairs = np.sort(np.asarray(bonds, dtype=np.int64).reshape(-1, 2), axis=1)
-    pairs = np.unique(pairs, axis=0)
+    pairs = sort_pairs(np.asarray(bonds, dtype=np.int64).reshape(-1, 2))
     metal, carbon = np.isin(symbols, sorted(METALS)), symbols == "C"
     ends = pairs[:, 0], pairs[:, 1]
     coordination = (metal[ends[0]] & ~carbon[ends[1]]) | (metal[ends[1]] & ~carbon[ends[0]])

@@ -47,7 +47,7 @@ class Ways:
 
     counts: npt.NDArray[np.uint8]
     """Ligands bound in each way, shape ``(n_frames, n_cations, n_ways)``."""
-    bridges: dict[str, Ints]
+    bridges: dict[str, npt.NDArray[np.int32]]
     """By ligand, sums over stretches of frames of bound molecules, of those that bind several
     cations, and of those that do so by one atom, shape ``(3, n_stretches, n_molecules)``."""
 
@@ -170,18 +170,20 @@ def join_ways(scene: Scene, pieces: Sequence[Sequence[WayCounts]]) -> tuple[list
     place = {way: k for k, way in enumerate(ways)}
     result = []
     for own in pieces:
-        counts = []
+        n_frames = sum(len(p.counts) for p in own)
+        counts = np.zeros((n_frames, own[0].counts.shape[1], len(ways)), dtype=np.uint8)
+        start = 0
         for p in own:
-            spread = np.zeros((*p.counts.shape[:2], len(ways)), dtype=np.uint8)
+            part = counts[start : start + len(p.counts)]
             for k, kind in enumerate(p.kinds):
-                spread[..., place[kind]] += p.counts[..., k]
-            counts.append(spread)
+                part[..., place[kind]] += p.counts[..., k]
+            start += len(p.counts)
         bridges = {}
         for ligand, size in list_ligand_species(scene).items():
             n_stretches = max(p.first + p.bridges[ligand].shape[1] for p in own)
-            bridges[ligand] = np.zeros((3, n_stretches, size), dtype=np.int64)
+            bridges[ligand] = np.zeros((3, n_stretches, size), dtype=np.int32)
             for p in own:
                 more = p.bridges[ligand]
                 bridges[ligand][:, p.first : p.first + more.shape[1]] += more
-        result.append(Ways(counts=np.concatenate(counts), bridges=bridges))
+        result.append(Ways(counts=counts, bridges=bridges))
     return ways, result

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["number_rows", "sort_unique"]
+__all__ = ["narrow", "number_rows", "sort_pairs", "sort_unique"]
 
 Ints = npt.NDArray[np.int64]
+
+
+def narrow(numbers: Ints) -> npt.NDArray[np.integer[Any]]:
+    """Write whole numbers from 0 on, shape ``(...)``, in as few bytes as the largest needs.
+
+    Examples
+    --------
+    >>> narrow(np.array([0, 255])).dtype
+    dtype('uint8')
+    """
+    found: npt.NDArray[np.integer[Any]] = numbers.astype(
+        np.min_scalar_type(int(numbers.max(initial=0)))
+    )
+    return found
 
 
 def sort_unique(keys: Ints) -> Ints:
@@ -24,6 +40,24 @@ def sort_unique(keys: Ints) -> Ints:
     keep = np.ones(len(keys), dtype=np.bool_)
     np.not_equal(keys[1:], keys[:-1], out=keep[1:])
     return keys[keep]
+
+
+def sort_pairs(pairs: Ints) -> Ints:
+    """Return pairs of indices each once and in order, the lower index first.
+
+    Parameters
+    ----------
+    pairs
+        Indices from 0 on, shape ``(n, 2)``.
+
+    Examples
+    --------
+    >>> sort_pairs(np.array([[3, 1], [0, 2], [1, 3]])).tolist()
+    [[0, 2], [1, 3]]
+    """
+    low, high = pairs.min(axis=1), pairs.max(axis=1)
+    size = int(pairs.max(initial=0)) + 1
+    return np.stack(np.divmod(sort_unique(low * size + high), size), axis=1)
 
 
 def number_rows(rows: Ints) -> tuple[Ints, Ints]:

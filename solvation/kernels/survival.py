@@ -30,7 +30,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
-_POINTS = 250_000
+_POINTS = 100_000
 """Points of all series transformed at once; each takes some 40 bytes."""
 
 

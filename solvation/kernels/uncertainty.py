@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +25,9 @@ __all__ = [
 ]
 
 Floats = npt.NDArray[np.float64]
+
+_HELD = 100_000
+"""Numbers in double precision worked on at once."""
 
 
 def block_error(blocks: npt.ArrayLike) -> Floats:
@@ -139,22 +144,43 @@ def member_error(replicas: Sequence[npt.ArrayLike], *, n_events: int | None = No
     arrays = [x for x in arrays if x.size]
     if not arrays:
         return float("nan")
-    sizes = np.array([x.shape[0] for x in arrays], dtype=np.float64)
-    share = sizes / sizes.sum()
-    in_time = [series_error(x.mean(axis=1)) for x in arrays]
-    time = float(np.sqrt(np.nansum((share * np.array(in_time)) ** 2)))
-    per_member = [x.mean(axis=0) for x in arrays]
-    n_members = sum(len(x) for x in per_member)
-    members = 0.0
-    if n_members > 1:
-        members = float(np.concatenate(per_member).std(ddof=1) / np.sqrt(n_members))
-    between = replica_error([x.mean() for x in arrays], sizes) if len(arrays) > 1 else 0.0
-    largest = max(time, members, between)
+    means = [
+        _Means(in_time=x.mean(axis=1), of_members=x.mean(axis=0), of_all=float(x.mean()))
+        for x in arrays
+    ]
+    largest = _scatter(means)
     if largest > 0.0 and n_events is None:
         return largest
+    n_members = sum(x.shape[1] for x in arrays)
     counts = _count_values(arrays)
     samples = n_members + 2 * (n_events or 0)
     return max(largest, float(smoothed_binomial_error(counts.max() / counts.sum(), samples)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Means:
+    """Of the numbers of one replica, ``(n_frames, n_members)``."""
+
+    in_time: Floats
+    """Over members, in every frame."""
+    of_members: Floats
+    """Over frames, of every member."""
+    of_all: float
+    """Over both."""
+
+
+def _scatter(means: Sequence[_Means]) -> float:
+    """Return the largest of the first three estimates of `member_error`."""
+    sizes = np.array([len(m.in_time) for m in means], dtype=np.float64)
+    share = sizes / sizes.sum()
+    in_time = [series_error(m.in_time) for m in means]
+    time = float(np.sqrt(np.nansum((share * np.array(in_time)) ** 2)))
+    members = 0.0
+    own = np.concatenate([m.of_members for m in means])
+    if len(own) > 1:
+        members = float(own.std(ddof=1) / np.sqrt(len(own)))
+    between = replica_error([m.of_all for m in means], sizes) if len(means) > 1 else 0.0
+    return max(time, members, between)
 
 
 def ratio_error(
@@ -181,25 +207,49 @@ def ratio_error(
     total = sum(float(a.sum()) for a in y)
     if not total:
         return float("nan")
-    ratio = sum(float(a.sum()) for a in x) / total
+    ratio = sum(float(a.sum(dtype=np.float64)) for a in x) / total
     mean = total / sum(a.size for a in y)
-    parts = []
-    for a, b in zip(x, y, strict=True):
-        # In place: these are as long as the run.
+
+    def linearize(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> Floats:
         part: Floats = np.multiply(b, -ratio, dtype=np.float64)
         part += a
         part /= mean
         # Rounded, so that members that all look alike are seen to.
-        parts.append(np.round(part, 9, out=part))
-    seen = [float((b.sum(axis=0) > 0).sum()) for b in y]
+        return np.round(part, 9, out=part)
+
+    pairs = [(a, b) for a, b in zip(x, y, strict=True) if b.size]
+    found = [_average(a, b, linearize) for a, b in pairs]
+    error = _scatter([means for means, _, _ in found])
     size = sum(a.shape[1] for a in y)
-    error = member_error(parts)
+    if not error:
+        low, high = min(f[1] for f in found), max(f[2] for f in found)
+        if low == high:
+            error = float(smoothed_binomial_error(1.0, size))
+        else:
+            error = member_error([linearize(a, b) for a, b in pairs])
+    seen = [float((b.sum(axis=0) > 0).sum()) for b in y]
     if n_events is None:
         return error
     # Members that never took part are no samples of it.
     samples = sum(seen) + 2 * n_events
     smallest = float(smoothed_binomial_error(max(ratio, 1.0 - ratio), samples))
     return max(error, smallest) if size else float("nan")
+
+
+def _average(
+    a: npt.NDArray[Any], b: npt.NDArray[Any], linearize: Callable[[Any, Any], Floats]
+) -> tuple[_Means, float, float]:
+    """Average what follows from two arrays, a stretch at a time; also its least and most."""
+    step = max(1, _HELD // b.shape[1])
+    in_time, total = np.empty(len(b)), np.zeros(b.shape[1])
+    low, high = np.inf, -np.inf
+    for start in range(0, len(b), step):
+        part = linearize(a[start : start + step], b[start : start + step])
+        in_time[start : start + step] = part.mean(axis=1)
+        total += part.sum(axis=0)
+        low, high = min(low, float(part.min())), max(high, float(part.max()))
+    means = _Means(in_time=in_time, of_members=total / len(b), of_all=float(total.sum()) / b.size)
+    return means, low, high
 
 
 def _count_values(arrays: Sequence[npt.NDArray[np.generic]]) -> npt.NDArray[np.int64]:

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from solvation.analyze import driver, frames
+from solvation.analyze import digest, driver, frames
 from solvation.analyze.frames import ArraySource
 from solvation.analyze.stage import analyze_scene
 from solvation.analyze.topology import scene_from_arrays
@@ -45,7 +45,8 @@ def alone():
 
 
 @pytest.mark.parametrize("jobs", [2, 3])
-def test_processes_give_the_same_bits(alone, jobs):
+def test_processes_give_the_same_bits(alone, jobs, monkeypatch):
+    monkeypatch.setattr(digest, "_WORTH_FORKS", 0)
     with open_workers(jobs) as workers:
         _assert_identical(alone, analyze_scene(_make_scene(), cutoffs={"*": 3.0}, workers=workers))
 
@@ -81,14 +82,14 @@ def test_an_error_in_a_worker_is_the_same_line():
         analyze_scene(scene, workers=workers)
 
 
-def _die(_packed, _task):
+def _die(_path, _key, _task):
     import os
 
     os._exit(9)
 
 
 def test_a_worker_that_is_killed_is_one_line(monkeypatch):
-    monkeypatch.setattr(driver, "_look_packed", _die)
+    monkeypatch.setattr(driver, "_look_stored", _die)
     with (
         pytest.raises(WorkspaceError, match=r"a worker was killed.*fewer than 2 jobs"),
         open_workers(2) as workers,

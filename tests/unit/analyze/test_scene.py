@@ -8,6 +8,7 @@ import MDAnalysis as mda
 import numpy as np
 import pytest
 
+from solvation.analyze.reader import open_trajectory
 from solvation.analyze.scene import open_scene, scene_from_universe
 from solvation.analyze.stage import analyze_scene
 from solvation.errors import TrajectoryError
@@ -66,6 +67,30 @@ def test_formats_give_the_same_frames(files, suffix):
     np.testing.assert_allclose(block.positions, expected, atol=0.0101)
     # No index, no lock: the folder may be somebody else's.
     assert sorted(p.name for p in files.iterdir()) == before
+
+
+@pytest.mark.parametrize("boxed", [True, False])
+@pytest.mark.parametrize("choice", [{}, {"dt": 3.0}, {"box": np.arange(1.0, 7.0)}])
+def test_xtc_frames_are_those_of_mdanalysis(tmp_path, boxed, choice):
+    """To the last bit, though they are read without its reader; boxes change and lean."""
+    universe = _make_universe(make_mixture(np.random.default_rng(1), n_frames=5))
+    with mda.Writer(str(tmp_path / "some.xtc"), universe.atoms.n_atoms) as writer:
+        for k, step in enumerate(universe.trajectory):
+            angles = (90.0, 90.0, 90.0) if k < 2 else (80.0, 75.0, 85.0)
+            step.dimensions = [12.0 + k // 2, 13.0, 14.0, *angles] if boxed else None
+            writer.write(universe.atoms)
+    spare = None if "box" in choice else np.arange(2.0, 8.0)
+    options = {"dt": None, "box": None, "spare": spare} | choice
+    found = open_trajectory(tmp_path / "some.xtc", universe.atoms.n_atoms, **options)
+    reader = mda.coordinates.XTC.XTCReader(str(tmp_path / "some.xtc"))
+    for start, stop in ((0, 5), (3, 5), (1, 2)):
+        positions, boxes, times = found.read(start, stop)
+        for row, step in enumerate(reader[start:stop]):
+            np.testing.assert_array_equal(positions[row], step.positions)
+            box = options["box"] if step.dimensions is None else step.dimensions
+            box = choice.get("box", spare if box is None else box)
+            np.testing.assert_array_equal(boxes[row], np.zeros(6) if box is None else box)
+            assert times[row] == (3.0 * (start + row) if "dt" in choice else step.time)
 
 
 def test_replicas_are_one_scene(files):
