@@ -48,7 +48,7 @@ def main() -> None:
 
 def measure(arguments: argparse.Namespace, scratch: Path) -> dict[str, object]:
     """Take turns between the three Systems."""
-    recipe = make_recipe(arguments.recipe, arguments.atoms, f"protocol.cutoff={arguments.cutoff}")
+    recipe = make_recipe(arguments.recipe, arguments.atoms, f"model.cutoff={arguments.cutoff}")
     system, _, plan, state = settle(
         recipe, scratch, platform=arguments.platform, time=arguments.settle
     )
