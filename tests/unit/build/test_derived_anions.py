@@ -15,7 +15,7 @@ from solvation.build.system import isolate_molecule
 from solvation.library import find_species
 
 FORCEFIELD = load_forcefield("opls-clp")
-ABOVE = {"ALHFIP4", "FPB", "TPFA"}
+ABOVE = {"ALHFIP4", "BTFE3OTf", "FPB", "TPFA"}
 """Farther than 0.15 Å from their reference, as the card says."""
 BLOCK = next(b for b in FORCEFIELD.card["block"] if b["name"] == "derived anions")
 FOLDERS = [FORCEFIELD.folder / "derivation" / name for name in sorted(BLOCK["species"])]
