@@ -207,7 +207,7 @@ boxes = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(ions, st.data(), kinds, solvents, boxes)
 def test_neutral_whole_and_within_half_a_formula_unit(
     pairs: list[tuple[str, str]], data: st.DataObject, kind: str, solvent: Any, box: Any
@@ -250,7 +250,7 @@ def test_neutral_whole_and_within_half_a_formula_unit(
         assert composition.salts[first.formula] == box["cations"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(amounts.filter(lambda x: x > 0.2), st.sampled_from(["Mg", "Li"]), solvents)
 def test_the_three_ways_to_say_it_agree(molar: float, cation: str, solvent: Any) -> None:
     """The box that mol/L makes, described in mol/kg or as a ratio, makes the same box."""
@@ -268,7 +268,7 @@ def test_the_three_ways_to_say_it_agree(molar: float, cation: str, solvent: Any)
     assert reached[next(iter(first.salts))] == pytest.approx(molar, rel=0.02)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     ions, st.data(), solvents, st.sampled_from(["mol/L", "mol/kg"]), boxes,
     st.one_of(st.none(), st.floats(0.1, 3).map(lambda x: round(x, 3))),
@@ -301,7 +301,7 @@ def test_each_salt_and_additive_is_within_half_a_unit(
     assert low <= high * (1 + 1e-9), "no factor puts every salt within half a unit"
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.floats(0.001, 0.1), boxes)
 def test_the_size_that_a_trace_needs_is_accepted(dilute: float, box: Any) -> None:
     salts = [salt("Mg", "TFSI", "0.8 mol/L"), salt("Li", "TFSI", f"{dilute:.4f} mol/L")]
@@ -318,7 +318,7 @@ def test_the_size_that_a_trace_needs_is_accepted(dilute: float, box: Any) -> Non
         assert compose(make(salt=salts, box={found[1]: value})).salts["LiTFSI"] >= 1
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.floats(0.5, 1.5),
     st.floats(13, 16),
