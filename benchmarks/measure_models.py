@@ -39,11 +39,6 @@ LEADS: dict[str, dict[str, str]] = {
 POLARIZABLE: dict[str, dict[str, str]] = {"drude": {"forcefield": '"clpol-drude"'}}
 """Both cations, where the force field is there."""
 PROTOCOL = {
-    "heat_time": "10 ps",
-    "anneal_time": "10 ps",
-    "density_time": "16 ps",
-    "density_time_max": "16 ps",
-    "production_time": "40 ps",
     "report_interval": "0.4 ps",
     "checkpoint_interval": "4 ps",
 }
@@ -82,7 +77,15 @@ def list_cases() -> list[Case]:
 
 def run_case(case: Case, folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """Run one case, or go on with it, and read the numbers."""
-    protocol = {**PROTOCOL, "production_time": f"{arguments.production:g} ps"}
+    heat, anneal, density = arguments.before
+    protocol = {
+        **PROTOCOL,
+        "heat_time": f"{heat:g} ps",
+        "anneal_time": f"{anneal:g} ps",
+        "density_time": f"{density:g} ps",
+        "density_time_max": f"{density:g} ps",
+        "production_time": f"{arguments.production:g} ps",
+    }
     recipe = solvation.load_recipe(
         "mg-tfsi2-dme",
         settings=[
@@ -192,6 +195,10 @@ def main() -> None:
     parser.add_argument("--only", default="", help="cases with this in their name")
     parser.add_argument("--cations", type=int, default=4)
     parser.add_argument("--production", type=float, default=40.0, help="ps")
+    parser.add_argument(
+        "--before", type=float, nargs=3, default=(10.0, 10.0, 16.0),
+        metavar=("HEAT", "ANNEAL", "DENSITY"), help="ps before production",
+    )  # fmt: skip
     parser.add_argument("--platform", default="auto")
     parser.add_argument("--list", action="store_true", help="print the names and stop")
     parser.add_argument("--table", action="store_true", help="print what is there and stop")
