@@ -140,22 +140,64 @@ def compare_reading(
 
 
 def compare_jobs(folder: Path, n_frames: int, jobs: int, rounds: int) -> dict[str, object]:
-    """Alternate between one process and several."""
+    """Alternate between one process and several, and look at what the machine itself gains.
+
+    Cores of a virtual machine are not always whole: before and after each round a bare loop runs
+    in as many processes, and rounds in which it gained less than nine tenths of what whole cores
+    would give are marked as not idle.
+    """
     topology, path = find_files(folder, n_frames)
     analyze(*find_files(folder, 50))
-    ratios = []
+    ratios, gains, walls = [], [], []
+    before = measure_gain(jobs)
     for _ in range(rounds):
         times = []
         for n in (1, jobs):
             began = time.perf_counter()
             analyze(topology, path, n)
             times.append(time.perf_counter() - began)
+        walls.append(times)
         ratios.append(times[0] / times[1])
+        after = measure_gain(jobs)
+        gains.append(min(before, after))
+        before = after
+    idle = [r for r, g in zip(ratios, gains, strict=True) if g >= 0.9 * jobs]
     return {
         "jobs": jobs,
         "times_faster": round(statistics.median(ratios), 2),
         "each": [round(r, 2) for r in ratios],
+        "seconds": [[round(t, 2) for t in times] for times in walls],
+        "times_faster_of_the_fastest": round(
+            min(one for one, _ in walls) / min(several for _, several in walls), 2
+        ),
+        "bare_loop_times_faster": [round(g, 2) for g in gains],
+        "idle_rounds": len(idle),
+        "times_faster_when_idle": round(statistics.median(idle), 2) if idle else None,
     }
+
+
+def measure_gain(jobs: int) -> float:
+    """Return how much more a bare loop gets done in several processes than in one."""
+    import multiprocessing
+
+    alone = spin()
+    context = multiprocessing.get_context("fork")
+    began = time.perf_counter()
+    processes = [context.Process(target=spin) for _ in range(jobs)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    return jobs * alone / (time.perf_counter() - began)
+
+
+def spin(n: int = 6_000_000) -> float:
+    """Return the seconds of a loop that needs nothing but a core."""
+    began = time.perf_counter()
+    total = 0
+    for k in range(n):
+        total += k * k
+    return time.perf_counter() - began
 
 
 def measure_peak(folder: Path, n_frames: int) -> float:

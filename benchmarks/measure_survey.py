@@ -2,10 +2,11 @@
 
 Run ``python benchmarks/measure_survey.py -o FOLDER``. Every system is one ``solvation run`` with
 two replicas, one packed solvent-separated and one with contacts, into a folder of its own: what
-is finished is not repeated. ``--only PART`` takes the systems with PART in their name, ``--table``
-only prints what is there. The tables of ``docs/explanation/survey.md`` are this output. Shells of
-divalent ions outlast runs of this length: what the two starts do not agree on is not known, and
-the difference between the starts is part of the error.
+is finished is not repeated. ``--only PART`` takes the systems with PART in their name, ``--set
+KEY=VALUE`` changes the recipes, ``--table`` only prints what is there. The tables of
+``docs/explanation/survey.md`` are this output. Shells of divalent ions outlast runs of this
+length: what the two starts do not agree on is not known, and the difference between the starts
+is part of the error.
 """
 
 from __future__ import annotations
@@ -68,8 +69,8 @@ SERIES = tuple(
 """TFSI in diglyme at 0.4 mol/L."""
 
 
-def run_case(case: Case, folder: Path, platform: str) -> Run:
-    """Run one system, or go on with it."""
+def run_case(case: Case, folder: Path, platform: str, settings: Sequence[str] = ()) -> Run:
+    """Run one system, or go on with it; ``settings`` come last and win."""
     recipe = solvation.load_recipe(
         case.system,
         settings=[
@@ -78,6 +79,7 @@ def run_case(case: Case, folder: Path, platform: str) -> Run:
             f"protocol.replicas={len(STARTS)}",
             *(f'protocol.{key}="{value}"' for key, value in PROTOCOL.items()),
             f'protocol.production_time="{case.production} ps"',
+            *settings,
         ],
     )
     return solvation.run(
@@ -207,6 +209,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/survey"))
     parser.add_argument("--only", default="", help="systems with this in their name")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings")
     parser.add_argument("--platform", default="auto")
     parser.add_argument("--table", action="store_true", help="print what is there and stop")
     arguments = parser.parse_args()
@@ -223,7 +226,9 @@ def main() -> None:
                 if arguments.table:
                     runs.append(solvation.open_results(folder))
                 else:
-                    runs.append(run_case(case, arguments.output, arguments.platform))
+                    runs.append(
+                        run_case(case, arguments.output, arguments.platform, arguments.settings)
+                    )
             except SolvationError as error:
                 print(f"{case.system}: {error}", file=sys.stderr, flush=True)
         if runs:
