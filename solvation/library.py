@@ -23,6 +23,7 @@ from solvation.smiles import read_smiles
 
 __all__ = [
     "Species",
+    "atomic_weight",
     "draw_species",
     "find_forcefield",
     "find_species",
@@ -92,7 +93,7 @@ class Species:
     @property
     def mass(self) -> float:
         """Mass in u, from standard atomic weights."""
-        return sum(_atomic_weight(element) for element in self.elements)
+        return sum(atomic_weight(element) for element in self.elements)
 
     @property
     def donors(self) -> tuple[str, ...]:
@@ -414,11 +415,29 @@ def _species_of_graphs(roots: tuple[Path, ...]) -> dict[str, Species]:
 # RDKit ------------------------------------------------------------------------------------
 
 
-@cache
-def _atomic_weight(element: str) -> float:
+def atomic_weight(symbol: str) -> float:
+    """Return the standard atomic weight in u, 0 for what is no element (virtual sites, dummies).
+
+    Examples
+    --------
+    >>> atomic_weight("Ar"), atomic_weight("EP")
+    (39.948, 0.0)
+    """
     from rdkit import Chem
 
-    return float(Chem.GetPeriodicTable().GetAtomicWeight(element))
+    return float(Chem.GetPeriodicTable().GetAtomicWeight(_atomic_number(symbol)))
+
+
+@cache
+def _atomic_number(symbol: str) -> int:
+    """Return the atomic number, 0 for what is no element."""
+    from rdkit import Chem, rdBase
+
+    with rdBase.BlockLogs():
+        try:
+            return int(Chem.GetPeriodicTable().GetAtomicNumber(symbol))
+        except RuntimeError:
+            return 0
 
 
 @lru_cache(maxsize=4096)
@@ -427,7 +446,7 @@ def _graph_key(elements: tuple[str, ...], bonds: tuple[tuple[int, int], ...]) ->
 
     molecule = Chem.RWMol()
     for element in elements:
-        atom = Chem.Atom(element)
+        atom = Chem.Atom(_atomic_number(element))
         atom.SetNoImplicit(True)
         molecule.AddAtom(atom)
     for i, j in bonds:

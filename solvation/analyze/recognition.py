@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from solvation.errors import TrajectoryError
+from solvation.library import atomic_weight, graph_key, recognize_species, write_formula
 
 __all__ = [
     "METALS",
@@ -20,6 +21,7 @@ __all__ = [
     "find_donors",
     "guess_elements",
     "recognize_molecules",
+    "weigh_elements",
 ]
 
 Role = Literal["cation", "anion", "solvent"]
@@ -45,6 +47,19 @@ WEIGHTS = {
     "Sr": 87.62, "Ag": 107.87, "Sb": 121.76, "I": 126.90, "Cs": 132.91, "Ba": 137.33,
 }  # fmt: skip
 """Standard atomic weights in u of elements that electrolytes are made of."""
+
+
+def weigh_elements(elements: npt.NDArray[np.str_]) -> Floats:
+    """Return standard atomic weights in u of symbols, 0 for what is no element (virtual sites).
+
+    Examples
+    --------
+    >>> weigh_elements(np.array(["O", "Ar", "EP"])).tolist()
+    [15.999, 39.948, 0.0]
+    """
+    names, which = np.unique(elements, return_inverse=True)
+    weights: Floats = np.array([WEIGHTS.get(str(n)) or atomic_weight(str(n)) for n in names])
+    return weights[which]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,8 +232,6 @@ def recognize_molecules(
     TrajectoryError
         If a charge is given for a species that is not there.
     """
-    from solvation.library import graph_key, recognize_species, write_formula
-
     charges, roles = dict(charges or {}), dict(roles or {})
     notes: list[str] = []
     sums = None if partial_charges is None else np.bincount(molecule, weights=partial_charges)

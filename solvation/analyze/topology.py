@@ -11,11 +11,11 @@ import numpy.typing as npt
 from solvation.analyze.frames import Block, FrameSource, iterate_blocks
 from solvation.analyze.recognition import (
     METALS,
-    WEIGHTS,
     Role,
     SceneSpecies,
     find_donors,
     recognize_molecules,
+    weigh_elements,
 )
 from solvation.errors import TrajectoryError
 from solvation.kernels.cell import BondTree, walk_bonds
@@ -189,14 +189,11 @@ def scene_from_arrays(
     Raises
     ------
     TrajectoryError
-        If there is no cation among species some of which are not known, or no frame.
+        If there is no cation among species some of which are neither known nor said to be
+        solvents, a molecule without mass, or no frame.
     """
     symbols = np.array([e.capitalize() for e in elements], dtype="<U2")
-    weight = (
-        np.array([WEIGHTS.get(str(e), 0.0) for e in symbols])
-        if masses is None
-        else np.asarray(masses, dtype=np.float64)
-    )
+    weight = weigh_elements(symbols) if masses is None else np.asarray(masses, dtype=np.float64)
     pairs = sort_pairs(np.asarray(bonds, dtype=np.int64).reshape(-1, 2))
     metal, carbon = np.isin(symbols, sorted(METALS)), symbols == "C"
     ends = pairs[:, 0], pairs[:, 1]
@@ -209,14 +206,22 @@ def scene_from_arrays(
         symbols, pairs, tree.molecule, weight,
         partial_charges=partial, charges=charges, roles=by_molecule,
     )  # fmt: skip
-    # What consists of known neutral molecules is a pure solvent; otherwise one was overlooked.
+    # Molecules that are known to be neutral, or were said to be solvents, are a pure solvent;
+    # otherwise a cation was overlooked.
     if not any(s.role == "cation" for s in species) and not all(
-        s.known and s.role == "solvent" for s in species
+        s.role == "solvent" and (s.known or by_molecule.keys() >= set(s.molecules.tolist()))
+        for s in species
     ):
         found = ", ".join(f"{s.name} ({s.charge:+d})" for s in species)
         raise TrajectoryError(
-            f"no cation among {found}; name it with --cation SEL or --charge NAME=CHARGE"
+            f"no cation among {found}; name it with --cation SEL or --charge NAME=CHARGE, or what "
+            "is a solvent with --solvent NAME=SEL"
         )
+    for kind in species:
+        if not kind.mass > 0.0:
+            raise TrajectoryError(
+                f"{kind.name} has no mass; give a topology with masses, or with elements that exist"
+            )
     for source in sources:
         if source.n_frames < 1:
             raise TrajectoryError(f"{source.label} has no frames; give a trajectory that has some")

@@ -1,7 +1,7 @@
 """Liquids with published transport and dielectric properties, run through the package.
 
 Set ``SOLVATION_VALIDATION`` to a folder to keep the runs there; they go on where they stopped.
-Times on one idle core: argon 8 minutes, driven argon 6, salt 3, water 40.
+Times on one idle core: argon 8 minutes, driven argon 6, diffusion 2, salt 3, water 40.
 """
 
 from __future__ import annotations
@@ -12,15 +12,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from solvation.analyze.centre import Centres
 from solvation.analyze.dielectric import measure_dielectric
+from solvation.analyze.diffusion import measure_diffusion
 from solvation.analyze.driven import load_flows, measure_driven_viscosity
+from solvation.analyze.driver import run_analyzers
 from solvation.analyze.green_kubo import measure_current_correlation
 from solvation.analyze.recording import load_currents, load_stresses
+from solvation.analyze.scene import open_scene
 from solvation.analyze.viscosity import measure_viscosity
 from solvation.simulate.dynamics import run_replica
 from solvation.simulate.shear import Drive, run_shear
 
 from .transport_systems import (
+    ARGON_DIFFUSION,
     ARGON_TIME,
     ARGON_VISCOSITY,
     SIGMA,
@@ -83,6 +88,35 @@ def test_viscosity_of_argon_from_a_driven_flow(folder: Path) -> None:
     assert np.all(np.abs(node["temperature"].values / TRIPLE - 1.0) < 0.02)
     # At k* = 0.31 the viscosity is a few per cent below that at k = 0.
     assert abs(value - VISCOSITY) < 2.0 * error + 0.05 * VISCOSITY
+
+
+def test_diffusion_of_argon(folder: Path) -> None:
+    """Rahman, Phys. Rev. 1964, 136, A405: 2.43e-9 m2/s, 864 atoms at 94.4 K and 1.374 g/cm3.
+
+    In his units, sigma = 3.4 Å, epsilon / k = 120 K, a box of 10.229 sigma and a cutoff of 2.25
+    sigma, that is D* = 0.0454 at rho* = 0.8072 and T* = 0.787. The same number of atoms in the same
+    box has the same images: nothing is corrected.
+    """
+    temperature = 94.4 / 120.0 * 119.8
+    plan, replica = make_plan(
+        temperature=temperature, hot=250.0, heat=40.0, production=600.0, timestep=0.01,
+        friction=0.02, report=50,
+    )  # fmt: skip
+    home = folder / "rahman"
+    if not (home / "prepared").exists():
+        make_argon(home / "prepared", cells=(6, 6, 6), density=864 / 10.229**3, cutoff=2.25)
+    run_replica(home / "prepared", home / "run", plan, replica, inputs="lj", platform="CPU")
+    scene = open_scene(
+        home / "prepared" / "topology.pdb", home / "run" / "trajectory.xtc",
+        solvent={"Ar": "element Ar"},
+    )  # fmt: skip
+    paths = run_analyzers(scene, [Centres()])["centres"].total().result()
+    node = measure_diffusion(scene, paths)
+    assert node is not None
+    value, error = (float(node[k][0]) / ARGON_DIFFUSION for k in ("diffusion", "diffusion_stderr"))
+    unit = 3.4e-10 * np.sqrt(120.0 * 1.38054e-23 / (39.95 * 1.6747e-27))
+    assert value == pytest.approx(2.43e-9 / unit, rel=0.05)
+    assert error < 0.02 * value
 
 
 def test_conductivity_of_molten_sodium_chloride(folder: Path) -> None:

@@ -1,6 +1,6 @@
 """Liquids whose transport and dielectric properties are published, as OpenMM systems.
 
-* `make_argon`: Lennard-Jones liquid near its triple point, rho* = 0.8442, T* = 0.722.
+* `make_argon`: Lennard-Jones liquid, near its triple point unless asked otherwise.
 * `make_salt`: molten NaCl with the Born-Huggins-Mayer-Tosi-Fumi potential.
 * `make_water`: rigid three-site water, TIP3P.
 """
@@ -42,9 +42,15 @@ def _grid(shape: tuple[int, int, int], box: np.ndarray) -> np.ndarray:
     return (points + 0.5) * box / np.array(shape)
 
 
-def make_argon(folder: Path, *, cells: tuple[int, int, int] = (4, 4, 4)) -> Path:
-    """Face-centred cubic cells of four atoms at rho* = 0.8442, cut at 2.5 sigma."""
-    edge = (4 / 0.8442) ** (1 / 3) * SIGMA
+def make_argon(
+    folder: Path,
+    *,
+    cells: tuple[int, int, int] = (4, 4, 4),
+    density: float = 0.8442,
+    cutoff: float = 2.5,
+) -> Path:
+    """Face-centred cubic cells of four atoms at this rho*, cut at so many sigma."""
+    edge = (4 / density) ** (1 / 3) * SIGMA
     box = edge * np.array(cells)
     corners = _grid(cells, box)
     shifts = edge * np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
@@ -53,12 +59,12 @@ def make_argon(folder: Path, *, cells: tuple[int, int, int] = (4, 4, 4)) -> Path
     system.setDefaultPeriodicBoxVectors(*np.diag(box))
     # Shifted to zero at the cutoff: the forces are the same, and the pressure tensor, which is
     # differentiated numerically, does not see pairs jump.
-    end = 4 * EPSILON * (2.5**-12 - 2.5**-6)
+    end = 4 * EPSILON * (cutoff**-12 - cutoff**-6)
     force = openmm.CustomNonbondedForce(f"4*epsilon*(s^2-s)-({end!r}); s=(sigma/r)^6")
     force.addGlobalParameter("epsilon", EPSILON)
     force.addGlobalParameter("sigma", SIGMA)
     force.setNonbondedMethod(openmm.CustomNonbondedForce.CutoffPeriodic)
-    force.setCutoffDistance(2.5 * SIGMA)
+    force.setCutoffDistance(cutoff * SIGMA)
     for _ in positions:
         system.addParticle(MASS)
         force.addParticle([])

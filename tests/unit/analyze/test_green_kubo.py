@@ -69,6 +69,21 @@ def test_ornstein_uhlenbeck_ions_conduct_what_they_must_and_einstein_agrees() ->
     assert (quantity.name, quantity.unit) == ("conductivity.green_kubo", "mS/cm")
 
 
+@pytest.mark.slow
+def test_intervals_hold_the_conductivity() -> None:
+    """95 % intervals of 300 realisations, 200 ps each."""
+    held, values = 0, []
+    for seed in range(300):
+        currents, exact = make_ions(np.random.default_rng(seed))
+        node = measure_current_correlation(currents, {"A": 2, "B": -1}, temperature=TEMPERATURE)
+        assert node is not None
+        value, error = float(node["green_kubo"]), float(node["green_kubo_stderr"])
+        held += abs(value - exact) < 1.96 * error
+        values.append(value / exact)
+    assert 0.92 <= held / 300 <= 0.98, f"{held / 300:.1%} of the intervals hold the truth"
+    assert np.mean(values) == pytest.approx(1.0, abs=0.03)
+
+
 def test_the_spacing_of_rows_does_not_bias_the_integral() -> None:
     """Means over five correlation times still have the spectrum at zero; samples have not."""
     rng = np.random.default_rng(3)

@@ -230,6 +230,32 @@ def test_no_cation(make_scene):
         make_scene(system, charges={"Mg": 0})
 
 
+def _argon(elements=("Ar",) * 8, **options):
+    """Bare atoms of an element that no species of the library has."""
+    universe = mda.Universe.empty(len(elements), n_residues=len(elements),
+                                  atom_resindex=range(len(elements)), trajectory=True)  # fmt: skip
+    universe.add_TopologyAttr("elements", list(elements))
+    universe.add_TopologyAttr("bonds", [])
+    rng = np.random.default_rng(2)
+    universe.load_new(rng.uniform(0, 20, (5, len(elements), 3)), dimensions=[20.0] * 3 + [90.0] * 3)
+    return scene_from_universe(universe, **options)
+
+
+def test_what_is_said_to_be_a_solvent_needs_no_cation():
+    with pytest.raises(TrajectoryError, match=r"no cation among Ar .*--solvent NAME=SEL"):
+        _argon()
+    (argon,) = _argon(solvent={"argon": "element Ar"}).species
+    assert (argon.name, argon.role, argon.n_molecules) == ("argon", "solvent", 8)
+    assert argon.mass == pytest.approx(39.95, abs=0.01)
+    with pytest.raises(TrajectoryError, match="no cation among"):
+        _argon(solvent={"argon": "index 0:3"})
+
+
+def test_a_molecule_without_mass_is_refused():
+    with pytest.raises(TrajectoryError, match="dummy has no mass; give a topology with masses"):
+        _argon(("Xx",) * 4, solvent={"dummy": "all"})
+
+
 def test_positions_that_are_not_numbers(make_scene):
     system = make_mixture(np.random.default_rng(1), n_frames=4)
     system.positions[2, 5, 1] = np.nan

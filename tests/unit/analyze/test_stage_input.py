@@ -67,7 +67,10 @@ def test_no_charges_and_an_ion_nobody_knows_is_one_line(make_scene, rng):
         make_scene(replace(system, elements=tuple(elements), bonds=bonds), charges={})
     said = str(caught.value)
     assert said.startswith("no cation among")
-    assert said.endswith("name it with --cation SEL or --charge NAME=CHARGE")
+    assert said.endswith(
+        "name it with --cation SEL or --charge NAME=CHARGE, or what is a solvent with "
+        "--solvent NAME=SEL"
+    )
     assert "\n" not in said
     given = make_scene(replace(system, elements=tuple(elements), bonds=bonds), charges={"GaH": 2})
     assert given.find_species("GaH").role == "cation"
