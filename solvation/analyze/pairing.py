@@ -114,7 +114,9 @@ def pair_ions(scene: Scene, bindings: Bindings, shared: npt.NDArray[np.void]) ->
         cation_class=_classify(per_cation, cation_near).reshape(n_frames, n_c),
         anion_class=_classify(per_anion, anion_near).reshape(n_frames, n_a),
         clusters=clusters,
-        cluster_counts=counts.reshape(n_frames, len(clusters)).astype(np.int16),
+        cluster_counts=counts.reshape(n_frames, len(clusters)).astype(
+            np.int16 if n_ions <= np.iinfo(np.int16).max else np.int32
+        ),
         cation_cluster=cluster[:, :n_c], anion_cluster=cluster[:, n_c:],
     )  # fmt: skip
 
@@ -144,7 +146,7 @@ def join_pairings(pieces: Iterable[Pairing], n_frames: int) -> Pairing:
         start = stop
     clusters, which = number_rows(np.concatenate(kinds))
     place = np.split(narrow(which), np.cumsum([len(k) for k in kinds])[:-1])
-    spread = np.zeros((n_frames, len(clusters)), dtype=np.int16)
+    spread = np.zeros((n_frames, len(clusters)), dtype=np.result_type(*counts))
     start = 0
     for count, at in zip(counts, place, strict=True):
         spread[start : start + len(count), at] = count

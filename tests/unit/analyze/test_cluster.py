@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from solvation.analyze.agreement import compare_starts, widen_errors
+from solvation.analyze.binding import Bindings
 from solvation.analyze.cluster import find_percolation, measure_clusters
 from solvation.analyze.contact import Contacts
 from solvation.analyze.driver import run_analyzers
 from solvation.analyze.frames import ArraySource
+from solvation.analyze.pairing import join_pairings, pair_ions
 from solvation.analyze.rdf import RDF
 from solvation.analyze.separation import Separations, find_second_minimum, replace_shared
 from solvation.analyze.snapshot import Snapshots
@@ -25,6 +27,20 @@ from .made_scenes import make_scene
 def _look(scene, pairs, cutoff):
     found = run_analyzers(scene, [Contacts(cutoffs=dict.fromkeys(pairs, cutoff)), Snapshots()])
     return found["contacts"].total().result(), found["snapshots"].total().result()
+
+
+def test_more_free_ions_than_a_short_integer_holds():
+    n = 33_000
+    source = ArraySource(positions=np.zeros((2, 2 * n, 3)), boxes=[900.0] * 3, times=[0.0, 1.0])
+    scene = scene_from_arrays(["Li"] * n + ["F"] * n, np.empty((0, 2), int), [source])
+    none = np.empty(0, np.int64)
+    bindings = Bindings(
+        frame=none, cation=none, molecule=none, denticity=none, code=none.astype(np.uint64),
+        first=none, atom=none, n_frames=2,
+    )  # fmt: skip
+    shared = np.zeros(0, dtype=[("frame", "i4"), ("cation", "i4"), ("anion", "i4")])
+    pieces = [pair_ions(scene, bindings, shared)] * 2
+    assert join_pairings(pieces, 4).cluster_counts.tolist() == [[n, n]] * 4
 
 
 @pytest.mark.parametrize("skew", [0, 1])
