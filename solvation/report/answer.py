@@ -13,6 +13,13 @@ if TYPE_CHECKING:
 
 __all__ = ["find_cations", "write_answer", "write_convergence"]
 
+_ROUTES = {
+    "green_kubo": "Green–Kubo",
+    "einstein": "Einstein",
+    "nernst_einstein": "Nernst–Einstein, ions moving independently",
+}
+"""Ways to the conductivity, the best first."""
+
 
 def find_cations(quantities: Sequence[Quantity]) -> tuple[str, ...]:
     """Name the cations that the summary speaks of, e.g. ``("Mg",)``."""
@@ -90,16 +97,23 @@ def _describe_pairing(table: dict[str, Quantity]) -> str:
 
 
 def _describe_transport(table: dict[str, Quantity]) -> str:
-    q = table.get("conductivity.green_kubo", table.get("conductivity.einstein"))
-    if q is None:
+    """Name the conductivity if a route is steady, else say that it is not known."""
+    found = [(key, table.get(f"conductivity.{key}")) for key in _ROUTES]
+    routes = {key: q for key, q in found if q is not None}
+    steady = {key: q.status != "not_converged" for key, q in routes.items()}
+    written = {
+        key: f"{write_quantity(q)} ({_ROUTES[key]}{'' if steady[key] else ', not converged'})"
+        for key, q in routes.items()
+    }
+    if not routes:
         return ""
-    ideal = table.get("conductivity.nernst_einstein")
-    doubt = " (not converged)" if q.status == "not_converged" else ""
-    sentence = f"The conductivity is {write_quantity(q)}{doubt}"
-    if ideal is None:
-        return f"{sentence}."
-    apart = f"ions moving independently (Nernst–Einstein) would give {write_quantity(ideal)}"
-    return f"{sentence}; {apart}."
+    # Independent ions are a comparison, not the conductivity.
+    best = next((key for key, well in steady.items() if well and key != "nernst_einstein"), None)
+    if best is None:
+        return f"What it conducts is not known from this run: {', '.join(written.values())}."
+    first = written.pop(best)
+    others = f"; to compare, {', '.join(written.values())}" if written else ""
+    return f"The conductivity is {first}{others}."
 
 
 def _write_percent(quantity: Quantity) -> str:
