@@ -17,13 +17,13 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+from solvation.element import atomic_number, atomic_weight
 from solvation.errors import ForceFieldError, RecipeError
 from solvation.extension import list_extensions
 from solvation.smiles import read_smiles
 
 __all__ = [
     "Species",
-    "atomic_weight",
     "draw_species",
     "find_forcefield",
     "find_species",
@@ -415,38 +415,13 @@ def _species_of_graphs(roots: tuple[Path, ...]) -> dict[str, Species]:
 # RDKit ------------------------------------------------------------------------------------
 
 
-def atomic_weight(symbol: str) -> float:
-    """Return the standard atomic weight in u, 0 for what is no element (virtual sites, dummies).
-
-    Examples
-    --------
-    >>> atomic_weight("Ar"), atomic_weight("EP")
-    (39.948, 0.0)
-    """
-    from rdkit import Chem
-
-    return float(Chem.GetPeriodicTable().GetAtomicWeight(_atomic_number(symbol)))
-
-
-@cache
-def _atomic_number(symbol: str) -> int:
-    """Return the atomic number, 0 for what is no element."""
-    from rdkit import Chem, rdBase
-
-    with rdBase.BlockLogs():
-        try:
-            return int(Chem.GetPeriodicTable().GetAtomicNumber(symbol))
-        except RuntimeError:
-            return 0
-
-
 @lru_cache(maxsize=4096)
 def _graph_key(elements: tuple[str, ...], bonds: tuple[tuple[int, int], ...]) -> str:
     from rdkit import Chem
 
     molecule = Chem.RWMol()
     for element in elements:
-        atom = Chem.Atom(_atomic_number(element))
+        atom = Chem.Atom(atomic_number(element))
         atom.SetNoImplicit(True)
         molecule.AddAtom(atom)
     for i, j in bonds:

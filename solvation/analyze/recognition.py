@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from solvation.element import atomic_weight
 from solvation.errors import TrajectoryError
-from solvation.library import atomic_weight, graph_key, recognize_species, write_formula
+from solvation.library import graph_key, recognize_species, write_formula
 
 __all__ = [
     "METALS",
@@ -51,6 +52,8 @@ WEIGHTS = {
 
 def weigh_elements(elements: npt.NDArray[np.str_]) -> Floats:
     """Return standard atomic weights in u of symbols, 0 for what is no element (virtual sites).
+
+    Both have the shape ``(n_atoms,)``.
 
     Examples
     --------
