@@ -1,7 +1,8 @@
 """Liquids with published transport and dielectric properties, run through the package.
 
 Set ``SOLVATION_VALIDATION`` to a folder to keep the runs there; they go on where they stopped.
-Times on one idle core: argon 8 minutes, driven argon 6, diffusion 2, salt 3, water 40.
+Times on one idle core: argon 8 minutes, driven argon 6, salt 3, water 40; on slow, shared cores up
+to five times as much. The diffusion of argon was never timed alone.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def test_viscosity_of_argon_from_a_driven_flow(folder: Path) -> None:
 
 
 def test_diffusion_of_argon(folder: Path) -> None:
-    """Rahman, Phys. Rev. 1964, 136, A405: 2.43e-9 m2/s, 864 atoms at 94.4 K and 1.374 g/cm3.
+    """Rahman, Phys. Rev. 1964, 136, A405, from memory: 2.43e-9 m2/s, 864 atoms, 94.4 K, 1.374 g/cm3.
 
     In his units, sigma = 3.4 Å, epsilon / k = 120 K, a box of 10.229 sigma and a cutoff of 2.25
     sigma, that is D* = 0.0454 at rho* = 0.8072 and T* = 0.787. The same number of atoms in the same
