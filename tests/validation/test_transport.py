@@ -92,7 +92,7 @@ def test_viscosity_of_argon_from_a_driven_flow(folder: Path) -> None:
 
 
 def test_diffusion_of_argon(folder: Path) -> None:
-    """Rahman, Phys. Rev. 1964, 136, A405, from memory: 2.43e-9 m2/s, 864 atoms, 94.4 K, 1.374 g/cm3.
+    """Rahman, Phys. Rev. 1964, 136, A405 (from memory): 2.43e-9 m2/s at 94.4 K, 864 atoms.
 
     In his units, sigma = 3.4 Å, epsilon / k = 120 K, a box of 10.229 sigma and a cutoff of 2.25
     sigma, that is D* = 0.0454 at rho* = 0.8072 and T* = 0.787. The same number of atoms in the same
