@@ -6,8 +6,11 @@ steady state the liquid flows with :math:`u_x = V \cos(k z)`, and momentum balan
 .. math:: \eta(k) = \frac{A \rho}{V k^2}
 
 (Hess, J. Chem. Phys. 2002, 116, 209, 10.1063/1.1421362). No virial is needed, so that it is the
-cheaper and the independent route. The thermostat acts along y and z alone: a friction along the
-flow would slow it. V is measured every step, in the integrator.
+cheaper and the independent route. V is measured every step, in the integrator.
+
+The thermostat rescales all velocities relative to the flow by one number (Bussi, Donadio &
+Parrinello, J. Chem. Phys. 2007, 126, 014101, 10.1063/1.2408420). It neither slows the flow nor the
+motion of single particles, as Langevin friction does, which makes the liquid itself more viscous.
 """
 
 from __future__ import annotations
@@ -42,7 +45,9 @@ ACCELERATIONS = (2.0, 4.0, 8.0)
 """Å/ps2, largest of the acceleration; a liquid of 1 mPa s in a box of 4 nm flows with 0.07, 0.15
 and 0.3 Å/ps."""
 COLUMNS = ("flow", "temperature")
-"""V in Å/ps and the temperature along y and z in K, means over the spacing of rows."""
+"""V in Å/ps and the temperature relative to the flow in K, means over the spacing of rows."""
+_RELAXATION = 0.1
+"""ps of the thermostat; the heat of the flow is carried off as fast as it comes."""
 _GAS = 8.31446261815324e-3
 """kJ/(mol K)."""
 
@@ -61,60 +66,75 @@ class Drive:
 
 def make_shear_integrator(
     temperature: float,
-    friction: float,
+    relaxation: float,
     timestep: float,
     *,
     acceleration: float,
     wave: float,
     mass: float,
+    freedom: int,
     seed: int,
 ) -> openmm.CustomIntegrator:
-    """Make a Langevin integrator (middle scheme) that drives and measures a cosine flow.
+    """Make a leapfrog integrator that drives and measures a cosine flow at constant temperature.
 
     Parameters
     ----------
-    temperature, friction, timestep
-        K, 1/ps, ps.
+    temperature, relaxation, timestep
+        K, ps, ps; a deviation of the kinetic energy is forgotten within ``relaxation``.
     acceleration, wave
         A in nm/ps2, k in 1/nm.
     mass
         Of all particles together, u.
+    freedom
+        Number of degrees of freedom, without constraints and the flow itself.
     seed
         Of the noise.
 
     Notes
     -----
-    Its global variables ``flow`` (nm/ps) and ``heat`` (kJ/mol, kinetic energy along y and z) grow
-    by one step's value each step.
+    Its global variables ``flow`` (nm/ps) and ``heat`` (kJ/mol, kinetic energy relative to the
+    flow) grow by one step's value each step. The sum of ``freedom - 1`` squared normal numbers of
+    the thermostat is drawn as a normal number with its mean and variance.
     """
     import openmm
 
     integrator = openmm.CustomIntegrator(timestep)
     integrator.setRandomNumberSeed(seed)
-    integrator.addGlobalVariable("keep", math.exp(-friction * timestep))
-    integrator.addGlobalVariable("kT", _GAS * temperature)
+    integrator.addGlobalVariable("keep", math.exp(-timestep / relaxation))
+    integrator.addGlobalVariable("aim", 0.5 * _GAS * temperature)
     integrator.addGlobalVariable("push", acceleration * timestep)
     integrator.addGlobalVariable("wave", wave)
-    for name in ("flow", "heat", "now"):
+    for name in ("flow", "heat", "speed", "kinetic", "first", "rest", "scale"):
         integrator.addGlobalVariable(name, 0.0)
     integrator.addPerDofVariable("before", 0.0)
+    along = "vector(speed*_x(cos(wave*_z(x))), 0, 0)"
+    # A sum runs over the three components; of a vector of one number it is that three times.
+    speed = f"m*vector(_x(v)*cos(wave*_z(x)), 0, 0)*{2.0 / mass!r}"
+    kinetic = f"0.5*m*(v-{along})^2"
     integrator.addUpdateContextState()
     integrator.addComputePerDof("v", "v + dt*f/m + vector(push*_x(cos(wave*_z(x))), 0, 0)")
     integrator.addConstrainVelocities()
     integrator.addComputePerDof("x", "x + 0.5*dt*v")
-    integrator.addComputePerDof(
-        "v",
-        "v*vector(1, keep, keep) + sqrt(kT*(1-keep*keep)/m)*gaussian*vector(0, 1, 1)",
+    integrator.addComputeSum("speed", speed)
+    integrator.addComputeSum("kinetic", kinetic)
+    integrator.addComputeGlobal("first", "gaussian")
+    integrator.addComputeGlobal(
+        "rest", f"max(0, {freedom - 1} + {math.sqrt(2.0 * (freedom - 1))!r}*gaussian)"
     )
+    integrator.addComputeGlobal(
+        "scale",
+        "select(kinetic, sqrt(max(0, keep + ratio*(first^2+rest) + 2*first*sqrt(keep*ratio))), 1);"
+        "ratio=(1-keep)*aim/kinetic",
+    )
+    integrator.addComputePerDof("v", f"scale*v + (1-scale)*{along}")
     integrator.addComputePerDof("x", "x + 0.5*dt*v")
     integrator.addComputePerDof("before", "x")
     integrator.addConstrainPositions()
     integrator.addComputePerDof("v", "v + (x-before)/dt")
-    # A sum runs over the three components; of a vector of one number it is that three times.
-    integrator.addComputeSum("now", f"m*vector(_x(v)*cos(wave*_z(x)), 0, 0)*{2.0 / mass!r}")
-    integrator.addComputeGlobal("flow", "flow + now")
-    integrator.addComputeSum("now", "0.5*m*v*v*vector(0, 1, 1)")
-    integrator.addComputeGlobal("heat", "heat + now")
+    integrator.addComputeSum("speed", speed)
+    integrator.addComputeGlobal("flow", "flow + speed")
+    integrator.addComputeSum("kinetic", kinetic)
+    integrator.addComputeGlobal("heat", "heat + kinetic")
     return integrator
 
 
@@ -139,7 +159,7 @@ def run_shear(
         Of the replica: ``checkpoint`` is begun from, ``flow-<n>.rec`` are written, one for each
         drive; one that is there already is not run again.
     plan
-        Time step, friction, and how many steps lie between rows.
+        Time step, and how many steps lie between rows.
     drives
         Accelerations and times.
     temperature
@@ -217,9 +237,10 @@ def _drive(
     for index in reversed(range(system.getNumForces())):
         if isinstance(system.getForce(index), openmm.CMMotionRemover):
             system.removeForce(index)
+    freedom = 3 * int((masses > 0).sum()) - system.getNumConstraints() - 1
     integrator = make_shear_integrator(
-        temperature, plan.friction, plan.timestep, acceleration=drive.acceleration / 10.0,
-        wave=wave, mass=float(masses.sum()), seed=seed % 2**30 + 1,
+        temperature, _RELAXATION, plan.timestep, acceleration=drive.acceleration / 10.0,
+        wave=wave, mass=float(masses.sum()), freedom=freedom, seed=seed % 2**30 + 1,
     )  # fmt: skip
     hardware = platform if isinstance(platform, Hardware) else Hardware(platform=platform)
     chosen = pick_platform(hardware)
@@ -227,7 +248,6 @@ def _drive(
     context.setPeriodicBoxVectors(*state.getPeriodicBoxVectors())
     context.setPositions(state.getPositions(asNumpy=True))
     context.setVelocities(state.getVelocities(asNumpy=True))
-    freedom = 2.0 / 3.0 * (3 * int((masses > 0).sum()) - system.getNumConstraints())
     rows = []
     size, number = plan.steps_per_interval, max(1, round(drive.time / plan.interval))
     for k in range(number):

@@ -80,7 +80,7 @@ def test_viscosity_of_argon_from_a_driven_flow(folder: Path) -> None:
         make_argon(home / "prepared", cells=(3, 3, 12))
     run_replica(home / "prepared", home / "run", plan, replica, inputs="cos", platform="CPU")
     unit = 10.0 * SIGMA / ARGON_TIME**2
-    drives = tuple(Drive(acceleration=round(a * unit, 6), time=3000.0) for a in (0.08, 0.12, 0.05))
+    drives = tuple(Drive(acceleration=round(a * unit, 6), time=6000.0) for a in (0.08, 0.12, 0.05))
     run_shear(home / "prepared", home / "run", plan, drives, temperature=TRIPLE, seed=5,
               platform="CPU")  # fmt: skip
     node = measure_driven_viscosity(load_flows([home / "run"]))

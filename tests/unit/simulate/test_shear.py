@@ -25,7 +25,7 @@ def test_free_particles_take_the_velocity_of_the_drive_and_all_sums_are_right() 
     for mass in MASS:
         system.addParticle(mass)
     integrator = make_shear_integrator(
-        300, 0.0, 0.001, acceleration=0.5, wave=np.pi, mass=float(MASS.sum()), seed=3
+        300, np.inf, 0.001, acceleration=0.5, wave=np.pi, mass=float(MASS.sum()), freedom=89, seed=3
     )
     platform = openmm.Platform.getPlatformByName("Reference")
     context = openmm.Context(system, integrator, platform)
@@ -42,30 +42,45 @@ def test_free_particles_take_the_velocity_of_the_drive_and_all_sums_are_right() 
         for name in ("flow", "heat"):
             value = integrator.getGlobalVariableByName(name)
             integrator.setGlobalVariableByName(name, 0.0)
-            expected = {
-                "flow": 2 * (MASS * now[:, 0] * wave).sum() / MASS.sum(),
-                "heat": 0.5 * (MASS[:, None] * now[:, 1:] ** 2).sum(),
-            }[name]
+            flow = 2 * (MASS * now[:, 0] * wave).sum() / MASS.sum()
+            across = now - np.outer(flow * wave, [1, 0, 0])
+            expected = {"flow": flow, "heat": 0.5 * (MASS[:, None] * across**2).sum()}[name]
             assert value == pytest.approx(expected, rel=1e-12)
 
 
-def test_the_bath_holds_what_lies_across_the_flow_and_leaves_the_flow_alone() -> None:
+def test_the_bath_leaves_the_flow_alone_and_makes_the_rest_canonical() -> None:
+    """Mean n kT / 2 and variance n kT^2 / 2 of the kinetic energy beside the flow."""
+    number, kt = 40, 8.31446261815324e-3 * 300
     system = openmm.System()
     system.setDefaultPeriodicBoxVectors((2, 0, 0), (0, 2, 0), (0, 0, 2))
-    for _ in range(400):
+    for _ in range(number):
         system.addParticle(20.0)
+    freedom = 3 * number - 1
     integrator = make_shear_integrator(
-        300, 5.0, 0.01, acceleration=0.0, wave=np.pi, mass=8000.0, seed=3
+        300, 0.01, 0.01, acceleration=0.0, wave=np.pi, mass=20.0 * number, freedom=freedom, seed=3
     )
     platform = openmm.Platform.getPlatformByName("Reference")
     context = openmm.Context(system, integrator, platform)
-    context.setPositions(np.zeros((400, 3)))
-    context.setVelocities(np.ones((400, 3)))
-    integrator.step(200)
-    v = context.getState(getVelocities=True).getVelocities(asNumpy=True)._value
-    np.testing.assert_allclose(v[:, 0], 1.0, atol=1e-12)
-    temperature = 20.0 * (v[:, 1:] ** 2).mean() / 8.31446261815324e-3
-    assert temperature == pytest.approx(300.0, rel=4 * np.sqrt(2 / 800))
+    x = np.zeros((number, 3))
+    x[:, 2] = np.arange(number) * 2 / number
+    wave = np.cos(np.pi * x[:, 2])
+    rng = np.random.default_rng(4)
+    v = rng.normal(size=(number, 3)) * [0.3, 0.3, 0]  # along z nothing moves: the wave is the same
+    v[:, 0] += (0.7 - 2 * (v[:, 0] * wave).mean()) * wave
+    context.setPositions(x)
+    context.setVelocities(v)
+    heat = []
+    for _ in range(4000):
+        integrator.setGlobalVariableByName("heat", 0.0)
+        integrator.step(1)
+        heat.append(integrator.getGlobalVariableByName("heat"))
+    now = context.getState(getVelocities=True).getVelocities(asNumpy=True)._value
+    assert 2 * (now[:, 0] * wave).mean() == pytest.approx(0.7, abs=1e-12)
+    # exp(-1) is kept from step to step: (1 + e^-1) / (1 - e^-1) = 2.16 steps to an independent one,
+    # of the squares (1 + e^-2) / (1 - e^-2) = 1.31.
+    spread = np.sqrt(freedom / 2) * kt
+    assert np.mean(heat) == pytest.approx(freedom * kt / 2, abs=4 * spread * np.sqrt(2.16 / 4000))
+    assert np.std(heat) == pytest.approx(spread, rel=4 * np.sqrt(1.31 / 8000))
 
 
 def test_a_flow_that_was_driven_is_not_driven_again(tmp_path: Path) -> None:
