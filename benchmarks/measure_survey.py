@@ -147,24 +147,26 @@ def find_cation(run: Run) -> str:
 
 
 def write_salts(runs: list[Run]) -> str:
-    """Write the table of the salts in DME, two lines per salt."""
-    lines = [
-        "| system | start | density / (g/cm3) | M–O(solvent) / Å | coordination number | shells "
-        "| closest polyhedron | ions per cation, by charge |",
-        "|" + "---|" * 8,
+    """Write the tables of the salts in DME, two lines per salt in each."""
+    shapes = [
+        "| system | start | density / (g/cm3) | M–O(solvent) / Å | coordination number "
+        "| closest polyhedron |",
+        "|" + "---|" * 6,
     ]
+    shells = ["| system | start | shells | ions per cation, by charge |", "|" + "---|" * 4]
     for run in runs:
         cation = find_cation(run)
         for start in STARTS:
             density = read_starts(run, "density").get(start) or read_overall(run, "density")
             total = read_starts(run, f"coordination.{cation}.total").get(start)
             length = read_starts(run, f"distance.{cation}-DME.O").get(start)
-            lines.append(
-                f"| {run.folder.path.name} | {start} | {write_number(density, 3)} "
-                f"| {write_number(length)} | {write_number(total)} | {rank(run, 'shell.', start)} "
-                f"| {rank(run, f'shape.{cation}.', start)} | {rank(run, 'species.', start)} |"
+            name = f"| {run.folder.path.name} | {start} |"
+            shapes.append(
+                f"{name} {write_number(density, 3)} | {write_number(length)} "
+                f"| {write_number(total)} | {rank(run, f'shape.{cation}.', start)} |"
             )
-    return "\n".join(lines)
+            shells.append(f"{name} {rank(run, 'shell.', start)} | {rank(run, 'species.', start)} |")
+    return "\n".join([*shapes, "", *shells])
 
 
 def write_series(runs: list[Run]) -> str:
