@@ -52,7 +52,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(kept) if kept else tmp_path_factory.mktemp("transport")
 
 
-def test_viscosity_of_argon_by_green_kubo(folder: Path) -> None:
+@pytest.fixture(scope="module")
+def fluctuating(folder: Path) -> tuple[float, float]:
+    """eta* by Green-Kubo and its error."""
     plan, replica = make_plan(
         temperature=TRIPLE, hot=250.0, heat=60.0, production=6500.0, timestep=0.01,
         friction=0.05, record=10, stress=20, report=500,
@@ -66,11 +68,12 @@ def test_viscosity_of_argon_by_green_kubo(folder: Path) -> None:
     node = measure_viscosity(stresses, temperature=TRIPLE)
     assert node is not None
     value, error = (float(node[k]) / ARGON_VISCOSITY for k in ("viscosity", "viscosity_stderr"))
-    assert value == pytest.approx(VISCOSITY, rel=0.05)
-    assert error < 0.05 * VISCOSITY
+    return value, error
 
 
-def test_viscosity_of_argon_from_a_driven_flow(folder: Path) -> None:
+@pytest.fixture(scope="module")
+def driven(folder: Path) -> tuple[float, float]:
+    """eta* of a driven flow and its error."""
     plan, replica = make_plan(
         temperature=TRIPLE, hot=250.0, heat=40.0, production=20.0, timestep=0.01, friction=0.5,
         report=100, seed=7,
@@ -80,15 +83,33 @@ def test_viscosity_of_argon_from_a_driven_flow(folder: Path) -> None:
         make_argon(home / "prepared", cells=(3, 3, 12))
     run_replica(home / "prepared", home / "run", plan, replica, inputs="cos", platform="CPU")
     unit = 10.0 * SIGMA / ARGON_TIME**2
-    drives = tuple(Drive(acceleration=round(a * unit, 6), time=6000.0) for a in (0.08, 0.12, 0.05))
+    drives = tuple(Drive(acceleration=round(a * unit, 6), time=3000.0) for a in (0.08, 0.12, 0.05))
     run_shear(home / "prepared", home / "run", plan, drives, temperature=TRIPLE, seed=5,
               platform="CPU")  # fmt: skip
     node = measure_driven_viscosity(load_flows([home / "run"]))
     assert node is not None
+    assert np.all(np.abs(node["temperature"].values / TRIPLE - 1.0) < 0.01)
     value, error = (float(node[k]) / ARGON_VISCOSITY for k in ("viscosity", "viscosity_stderr"))
-    assert np.all(np.abs(node["temperature"].values / TRIPLE - 1.0) < 0.02)
-    # At k* = 0.31 the viscosity is a few per cent below that at k = 0.
-    assert abs(value - VISCOSITY) < 2.0 * error + 0.05 * VISCOSITY
+    return value, error
+
+
+def test_viscosity_of_argon_by_green_kubo(fluctuating: tuple[float, float]) -> None:
+    value, error = fluctuating
+    assert value == pytest.approx(VISCOSITY, rel=0.05)
+    assert error < 0.05 * VISCOSITY
+
+
+def test_viscosity_of_argon_from_a_driven_flow(driven: tuple[float, float]) -> None:
+    """At k* = 0.31 it may be a little below that at k = 0."""
+    value, error = driven
+    assert value == pytest.approx(VISCOSITY, rel=0.05)
+    assert error < 0.05 * VISCOSITY
+
+
+def test_both_viscosities_of_argon_agree(
+    fluctuating: tuple[float, float], driven: tuple[float, float]
+) -> None:
+    assert abs(fluctuating[0] - driven[0]) < 2.0 * np.hypot(fluctuating[1], driven[1])
 
 
 def test_diffusion_of_argon(folder: Path) -> None:

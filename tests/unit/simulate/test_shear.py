@@ -83,6 +83,36 @@ def test_the_bath_leaves_the_flow_alone_and_makes_the_rest_canonical() -> None:
     assert np.std(heat) == pytest.approx(spread, rel=4 * np.sqrt(1.31 / 8000))
 
 
+def test_constraints_hold_and_their_degrees_of_freedom_are_not_counted() -> None:
+    number, kt = 60, 8.31446261815324e-3 * 300
+    system = openmm.System()
+    system.setDefaultPeriodicBoxVectors((2, 0, 0), (0, 2, 0), (0, 0, 2))
+    for pair in range(number):
+        system.addParticle(12.0)
+        system.addParticle(4.0)
+        system.addConstraint(2 * pair, 2 * pair + 1, 0.1)
+    freedom = 5 * number - 1
+    integrator = make_shear_integrator(
+        300, 0.02, 0.002, acceleration=0.5, wave=np.pi, mass=16.0 * number, freedom=freedom,
+        seed=3, every=5,
+    )  # fmt: skip
+    platform = openmm.Platform.getPlatformByName("Reference")
+    context = openmm.Context(system, integrator, platform)
+    rng = np.random.default_rng(4)
+    x = np.repeat(rng.uniform(0, 2, (number, 3)), 2, axis=0)
+    x[1::2] += 0.1 * np.linalg.qr(rng.normal(size=(number, 3, 3)))[0][:, 0]
+    context.setPositions(x)
+    context.setVelocitiesToTemperature(300, 5)
+    integrator.step(5000)
+    assert integrator.getGlobalVariableByName("count") == 1000
+    heat = integrator.getGlobalVariableByName("heat") / 1000
+    # exp(-1/2) is kept from one measurement to the next: 4.08 to an independent one.
+    error = np.sqrt(freedom / 2 * 4.08 / 1000) * kt
+    assert heat == pytest.approx(freedom * kt / 2, abs=4 * error)
+    x = context.getState(getPositions=True).getPositions(asNumpy=True)._value
+    np.testing.assert_allclose(np.linalg.norm(x[1::2] - x[::2], axis=1), 0.1, rtol=1e-4)
+
+
 def test_a_flow_that_was_driven_is_not_driven_again(tmp_path: Path) -> None:
     prepared = write_prepared(tmp_path / "prepared")
     plan = make_plan(make_stage("heat", 2), make_stage("production", 4))
