@@ -19,6 +19,7 @@ from solvation.log import read_log
 from solvation.simulate.drude import list_pairs, relax_drudes, set_velocities
 from solvation.simulate.engine import Progress, describe_platform, make_context, restore
 from solvation.simulate.files import ReplicaFiles, cut_file
+from solvation.simulate.hardware import Hardware
 from solvation.simulate.loop import StageRun, Tick
 from solvation.simulate.origin import load_origin, place_origin
 from solvation.simulate.postmortem import BlowUpError
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from openmm import app
 
     from solvation.simulate.halt import Halt
-    from solvation.simulate.hardware import Hardware
     from solvation.simulate.protocol import Plan, Replica, Stage
     from solvation.simulate.snapshot import Snapshot
 
@@ -229,13 +229,7 @@ def _run_stages(job: _Job, retried: tuple[str, ...]) -> Progress:
         plan = job.plan
         if stage.name in at.retried:
             plan = halve_timestep(plan)
-        previous, context = (
-            context,
-            make_context(
-                job.system, plan, stage, platform=job.platform,
-                seed=replica.seed + index + 1000 * again,
-            ),
-        )  # fmt: skip
+        previous, context = context, _make_context(job, plan, stage, at, again=again)
         if previous is not None:
             _hand_over(previous, context)
             if names[index - 1] == "density":
@@ -252,11 +246,36 @@ def _run_stages(job: _Job, retried: tuple[str, ...]) -> Progress:
             _start(context, job, stage)
         del previous
         at = replace(at, platform=describe_platform(context))
-        run = StageRun(
-            context, job.topology, files, plan, stage, replica, job.progress, halt=job.halt
-        )
-        at = run.advance(at)
+        pausing = isinstance(job.platform, Hardware) and job.platform.deterministic
+        while True:
+            run = StageRun(
+                context, job.topology, files, plan, stage, replica, job.progress, halt=job.halt,
+                pausing=pausing,
+            )  # fmt: skip
+            at = run.advance(at)
+            if not pausing or run.is_over(at.interval):
+                break
+            # From here on as a run that is killed now will go on: the same bits.
+            context = _make_context(job, plan, stage, at, again=again)
+            snapshot = _load(job)
+            assert snapshot is not None
+            restore(context, snapshot)
     return at
+
+
+def _make_context(
+    job: _Job, plan: Plan, stage: Stage, at: Progress, *, again: bool
+) -> openmm.Context:
+    """Make a context for what is left of a stage, with noise that no other part of it has.
+
+    The noise of a seed, used again after every restart, draws trajectories together (Sindhikara et
+    al., J. Chem. Theory Comput. 2009, 5, 1624, 10.1021/ct800573m).
+    """
+    index = job.plan.stages.index(stage)
+    seed = job.replica.seed + index + 1000 * again
+    if at.interval or at.steps:
+        seed = int(np.random.SeedSequence([seed, at.interval, at.steps]).generate_state(1)[0])
+    return make_context(job.system, plan, stage, platform=job.platform, seed=seed)
 
 
 def _start(context: openmm.Context, job: _Job, stage: Stage) -> None:

@@ -52,6 +52,8 @@ class StageRun:
         replica: Replica,
         progress: Callable[[Tick], None] | None,
         halt: Halt | None = None,
+        *,
+        pausing: bool = False,
     ) -> None:
         from openmm import unit
 
@@ -63,6 +65,8 @@ class StageRun:
         self.replica = replica
         self.progress = progress
         self.halt = halt or Halt()
+        self.pausing = pausing
+        """Whether `advance` comes back at every checkpoint."""
         system = context.getSystem()
         masses = [
             system.getParticleMass(i).value_in_unit(unit.dalton)
@@ -91,7 +95,7 @@ class StageRun:
         self.wanderer: Wanderer | None = None
 
     def advance(self, at: Progress) -> Progress:
-        """Run the stage to its end from where it stands."""
+        """Run the stage from where it stands to its end, or to the next checkpoint."""
         stage, plan = self.stage, self.plan
         self.wanderer = open_walk(
             self.files.log.parent, plan, stage, self.replica,
@@ -104,7 +108,7 @@ class StageRun:
         if self.recorder is not None:
             self.recorder.begin(at.interval, at.steps)
         self.clock = time.perf_counter()
-        while not self._is_over(at.interval):
+        while not self.is_over(at.interval):
             ordered = stage.temperature_at(min(at.interval, stage.n_intervals - 1))
             self._set_temperature(self.wanderer.temperature if self.wanderer else ordered)
             done = self._step(at.steps)
@@ -117,10 +121,12 @@ class StageRun:
             if stage.name == "production":
                 at = self._keep_frame(at)
             stop = self.halt.reason is not None
-            if at.interval % plan.intervals_per_checkpoint == 0 or stop:
+            save = at.interval % plan.intervals_per_checkpoint == 0 or stop
+            if save:
                 at = self._save(at)
-            if stop and not self._is_over(at.interval):
+            if save and (stop or self.pausing) and not self.is_over(at.interval):
                 self.halt.check()
+                return at
         if self.recorder is not None and self.recorder.wall:
             _LOG.info("%s: %s", self.replica.name, self.recorder.describe_cost())
         if stage.name == "production":
@@ -135,7 +141,7 @@ class StageRun:
         self._write_frame()
         return replace(at, n_frames=at.n_frames + 1)
 
-    def _is_over(self, interval: int) -> bool:
+    def is_over(self, interval: int) -> bool:
         """Whether the stage has run long enough."""
         stage = self.stage
         if interval < stage.n_intervals:

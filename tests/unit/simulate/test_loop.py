@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import MDAnalysis as mda
 import numpy as np
@@ -16,7 +17,8 @@ from openmm import unit
 from solvation.errors import SimulationError, WorkspaceError
 from solvation.log import read_log
 from solvation.simulate.dynamics import Outcome, run_replica
-from solvation.simulate.engine import load_snapshot
+from solvation.simulate.engine import load_snapshot, make_context
+from solvation.simulate.hardware import Hardware
 from solvation.simulate.loop import StageRun, Tick
 from solvation.simulate.protocol import Plan
 from solvation.simulate.snapshot import find_previous
@@ -236,6 +238,63 @@ def test_a_longer_production_goes_on_from_the_shorter(prepared: Path, tmp_path: 
 def test_same_seed_same_trajectory(prepared: Path, tmp_path: Path, whole) -> None:
     simulate(prepared, tmp_path)
     assert (tmp_path / "trajectory.xtc").read_bytes() == (whole[0] / "trajectory.xtc").read_bytes()
+
+
+@pytest.mark.parametrize("platform", ["Reference", "CPU"])
+def test_deterministic_and_killed_it_has_the_same_bits(
+    prepared: Path, tmp_path: Path, platform: str
+) -> None:
+    """Killed after every five reports; what the wall clock says in the log aside."""
+    hardware = Hardware(platform=platform, deterministic=True, threads=1)
+    kind = {"inputs": "abc", "platform": hardware}
+    long = make_plan(*STAGES[:2], make_stage("density", 8, 16), make_stage("production", 60))
+    folders = tmp_path / "whole", tmp_path / "killed"
+    run_replica(prepared, folders[0], long, long.replicas[0], **kind)
+    kills = 0
+    while True:
+        count = 0
+
+        def kill(_: Tick) -> None:
+            nonlocal count
+            count += 1
+            if count == 5:
+                raise Killed
+
+        try:
+            run_replica(prepared, folders[1], long, long.replicas[0], progress=kill, **kind)
+            break
+        except Killed:
+            kills += 1
+    assert kills > 10
+    frames, other = (read_frames(prepared, folder)[1] for folder in folders)
+    np.testing.assert_array_equal(frames, other)
+    logs = [
+        [line.split(",")[:8] for line in (folder / "log.csv").read_text().splitlines()]
+        for folder in folders
+    ]
+    assert logs[0] == logs[1]
+
+
+def test_every_part_of_a_stage_has_its_own_noise(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The CPU platform does not keep its random numbers in a checkpoint."""
+    seeds: list[int] = []
+
+    def record(*args: Any, seed: int, **others: Any) -> openmm.Context:
+        seeds.append(seed)
+        return make_context(*args, seed=seed, **others)
+
+    def kill(tick: Tick) -> None:
+        if tick.stage == "production" and tick.time > 0.3:
+            raise Killed
+
+    monkeypatch.setattr("solvation.simulate.dynamics.make_context", record)
+    with pytest.raises(Killed):
+        simulate(prepared, tmp_path, progress=kill)
+    simulate(prepared, tmp_path)
+    assert len(seeds) == 5
+    assert len(set(seeds)) == 5
 
 
 # What goes wrong ----------------------------------------------------------------------------
