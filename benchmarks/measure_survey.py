@@ -20,6 +20,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+import scipy.stats
+
 import solvation
 from solvation.errors import SolvationError
 from solvation.job import Run
@@ -201,6 +204,43 @@ def write_series(runs: list[Run]) -> str:
     return "\n".join(lines)
 
 
+def write_groups(runs: list[Run]) -> str:
+    """Write how multivalent and monovalent cations pair, box by box, from each start.
+
+    The chance that boxes dealt out anew differ as much is that of all ways to deal them.
+    """
+    lines = []
+    for start in STARTS:
+        groups: dict[bool, list[float]] = {True: [], False: []}
+        for run in runs:
+            groups[find_cation(run) in ("Mg", "Ca", "Zn")] += read_boxes(run, start)
+        said = [
+            f"{name} {np.mean(boxes):.2f} ± {np.std(boxes, ddof=1) / len(boxes) ** 0.5:.2f} "
+            f"({len(boxes)} boxes)"
+            for name, boxes in zip(("multivalent", "monovalent"), groups.values(), strict=True)
+            if len(boxes) > 1
+        ]
+        if len(said) < len(groups):
+            continue
+        chance = scipy.stats.permutation_test(
+            tuple(groups.values()), lambda x, y: np.mean(x) - np.mean(y), n_resamples=np.inf
+        ).pvalue
+        lines.append(f"paired, {start}: {', '.join(said)}, chance {chance:.2g}")
+    return "\n".join(lines)
+
+
+def read_boxes(run: Run, start: str) -> list[float]:
+    """Read the paired fraction of the cations in every box of a start."""
+    node = solvation.open_results(run.folder.path).results["replicas"].to_dataset()
+    here = node["start"].values == start
+    unpaired = np.zeros(int(here.sum()))
+    for name in ("speciation.cation.free", "speciation.cation.ssip"):
+        if name in node["quantity"].values:
+            row = node["value"].sel(quantity=name).values[here]
+            unpaired += np.nan_to_num(row)  # a class that a box does not have
+    return list(1.0 - unpaired)
+
+
 def _unpaired(run: Run, start: str) -> list[tuple[float, float]]:
     """Return the fractions of free and solvent-separated cations in one start."""
     names = ("speciation.cation.free", "speciation.cation.ssip")
@@ -235,6 +275,8 @@ def main() -> None:
                 print(f"{case.system}: {error}", file=sys.stderr, flush=True)
         if runs:
             print(write(runs) + "\n")
+        if runs and cases is SERIES:
+            print(write_groups(runs))
 
 
 if __name__ == "__main__":
