@@ -33,6 +33,9 @@ AGREEMENT = 2.0
 BLUNT = 0.5
 """Combined standard error, relative to the source's value, above which z says nothing."""
 
+_CLASSES = ("free", "ssip", "cip", "agg")
+"""Of the ions of one kind; together they are one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
@@ -236,13 +239,31 @@ def find_quantity(name: str, table: Mapping[str, Quantity]) -> Quantity | None:
         return found[0]
     order = ("ok", "bound", "not_converged", "undefined")
     worst = max(found, key=lambda part: order.index(part.status))
-    known = all(part.stderr is not None for part in found)
     return replace(
         worst,
         name=name,
         value=math.fsum(part.value or 0.0 for part in found),
-        stderr=math.fsum(part.stderr or 0.0 for part in found) if known else None,
+        stderr=_add_errors(found, _list_rest([part.name for part in found], table)),
     )
+
+
+def _add_errors(parts: Sequence[Quantity], rest: Sequence[Quantity]) -> float | None:
+    """Add errors, which is the most that they can come to; of what is left of one, if smaller."""
+    sums = [
+        math.fsum(part.stderr or 0.0 for part in group)
+        for group in (parts, rest)
+        if group and all(part.stderr is not None for part in group)
+    ]
+    return min(sums) if sums and all(part.stderr is not None for part in parts) else None
+
+
+def _list_rest(names: Sequence[str], table: Mapping[str, Quantity]) -> list[Quantity]:
+    """List the classes of an ion that with these make one; none if they are something else."""
+    head = names[0].rpartition(".")[0]
+    classes = [f"{head}.{name}" for name in _CLASSES]
+    if not head.startswith("speciation.") or not set(names) < set(classes) <= set(table):
+        return []
+    return [table[name] for name in classes if name not in names]
 
 
 def _find_one(name: str, table: Mapping[str, Quantity]) -> Quantity | None:

@@ -66,7 +66,7 @@ class StageRun:
         self.progress = progress
         self.halt = halt or Halt()
         self.pausing = pausing
-        """Whether `advance` comes back at every checkpoint."""
+        """Whether `advance` comes back at every checkpoint, and takes none between."""
         system = context.getSystem()
         masses = [
             system.getParticleMass(i).value_in_unit(unit.dalton)
@@ -114,18 +114,20 @@ class StageRun:
             done = self._step(at.steps)
             if done < plan.steps_per_interval:
                 self._check()
-                self._save(replace(at, steps=done))
+                if not self.pausing:
+                    self._save(replace(at, steps=done))
                 self.halt.check()
             at = replace(at, interval=at.interval + 1, steps=0)
             self._report(at.interval)
             if stage.name == "production":
                 at = self._keep_frame(at)
             stop = self.halt.reason is not None
-            save = at.interval % plan.intervals_per_checkpoint == 0 or stop
+            save = at.interval % plan.intervals_per_checkpoint == 0 or (stop and not self.pausing)
             if save:
                 at = self._save(at)
-            if save and (stop or self.pausing) and not self.is_over(at.interval):
+            if stop and not self.is_over(at.interval):
                 self.halt.check()
+            if save and self.pausing and not self.is_over(at.interval):
                 return at
         if self.recorder is not None and self.recorder.wall:
             _LOG.info("%s: %s", self.replica.name, self.recorder.describe_cost())

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from solvation.experiment import Experiment, Reference, load_experiment
 from solvation.library import find_system
-from solvation.report.compare import compare
+from solvation.report.compare import compare, find_quantity
 from solvation.results import Quantity
 
 
@@ -275,3 +275,21 @@ def test_only_what_is_converged_is_ever_judged(reference, quantity, rival):
         assert row.difference == pytest.approx((quantity.value or 0) - (reference.value or 0))
         if row.tone == "good":
             assert abs(row.z) <= 2
+
+
+def test_a_class_and_the_rest_of_the_ions_have_one_error():
+    """Contact pairs and aggregates trade places; that nobody is free is known better."""
+    values = {"free": (0.0, 0.03), "ssip": (0.0, 0.02), "cip": (0.4, 0.4), "agg": (0.6, 0.4)}
+    table = {
+        f"speciation.cation.{name}": Quantity(
+            name=f"speciation.cation.{name}", value=value, stderr=stderr, unit="1"
+        )
+        for name, (value, stderr) in values.items()
+    }
+    paired = find_quantity("speciation.cation.cip + speciation.cation.agg", table)
+    assert paired is not None
+    assert (paired.value, paired.stderr) == (pytest.approx(1.0), pytest.approx(0.05))
+    del table["speciation.cation.free"]
+    paired = find_quantity("speciation.cation.cip + speciation.cation.agg", table)
+    assert paired is not None
+    assert paired.stderr == pytest.approx(0.8)

@@ -14,10 +14,11 @@ import openmm
 import pytest
 from openmm import unit
 
-from solvation.errors import SimulationError, WorkspaceError
+from solvation.errors import SimulationError, StopError, WorkspaceError
 from solvation.log import read_log
 from solvation.simulate.dynamics import Outcome, run_replica
 from solvation.simulate.engine import load_snapshot, make_context
+from solvation.simulate.halt import Halt
 from solvation.simulate.hardware import Hardware
 from solvation.simulate.loop import StageRun, Tick
 from solvation.simulate.protocol import Plan
@@ -240,11 +241,26 @@ def test_same_seed_same_trajectory(prepared: Path, tmp_path: Path, whole) -> Non
     assert (tmp_path / "trajectory.xtc").read_bytes() == (whole[0] / "trajectory.xtc").read_bytes()
 
 
+def interrupt(reports: int, halt: Halt | None) -> Callable[[Tick], None]:
+    """Kill after so many reports, or ask to stop."""
+    left = reports
+
+    def count(_: Tick) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0 and halt is None:
+            raise Killed
+        if left == 0 and halt is not None:
+            halt.ask("no more time")
+
+    return count
+
+
 @pytest.mark.parametrize("platform", ["Reference", "CPU"])
 def test_deterministic_and_killed_it_has_the_same_bits(
     prepared: Path, tmp_path: Path, platform: str
 ) -> None:
-    """Killed after every five reports; what the wall clock says in the log aside."""
+    """After every five reports killed, or asked to stop; the clock in the log aside."""
     hardware = Hardware(platform=platform, deterministic=True, threads=1)
     kind = {"inputs": "abc", "platform": hardware}
     long = make_plan(*STAGES[:2], make_stage("density", 8, 16), make_stage("production", 60))
@@ -252,18 +268,14 @@ def test_deterministic_and_killed_it_has_the_same_bits(
     run_replica(prepared, folders[0], long, long.replicas[0], **kind)
     kills = 0
     while True:
-        count = 0
-
-        def kill(_: Tick) -> None:
-            nonlocal count
-            count += 1
-            if count == 5:
-                raise Killed
-
+        halt = Halt()
+        kill = interrupt(5, halt if kills % 2 else None)
         try:
-            run_replica(prepared, folders[1], long, long.replicas[0], progress=kill, **kind)
+            run_replica(
+                prepared, folders[1], long, long.replicas[0], progress=kill, halt=halt, **kind
+            )
             break
-        except Killed:
+        except (Killed, StopError):
             kills += 1
     assert kills > 10
     frames, other = (read_frames(prepared, folder)[1] for folder in folders)
