@@ -24,6 +24,7 @@ from solvation.simulate.loop import StageRun, Tick
 from solvation.simulate.origin import load_origin, place_origin
 from solvation.simulate.postmortem import BlowUpError
 from solvation.simulate.protocol import halve_timestep
+from solvation.simulate.relax import relax
 from solvation.simulate.shear import ACCELERATIONS, Drive, run_shear
 from solvation.simulate.snapshot import load_latest, restore_portable
 
@@ -41,10 +42,6 @@ if TYPE_CHECKING:
 __all__ = ["Outcome", "Tick", "run_replica"]
 
 _LOG = logging.getLogger(__name__)
-
-_MINIMISE_TOLERANCE = 20.0
-"""kJ/(mol nm), root mean square force at which the packed box is relaxed enough to heat."""
-_MINIMISE_ITERATIONS = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,11 +294,7 @@ def _start(context: openmm.Context, job: _Job, stage: Stage) -> None:
         context.setPositions(packed.getPositions(asNumpy=True))
     if pairs is not None:
         relax_drudes(context, pairs)
-    openmm.LocalEnergyMinimizer.minimize(
-        context,
-        _MINIMISE_TOLERANCE * unit.kilojoule_per_mole / unit.nanometer,
-        _MINIMISE_ITERATIONS,
-    )
+    relax(context, name=replica.name, halt=job.halt)
     seed = replica.seed % 2**30 + 1
     if pairs is None:
         context.setVelocitiesToTemperature(stage.temperature[0] * unit.kelvin, seed)

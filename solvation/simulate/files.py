@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from solvation.simulate.snapshot import Progress
 
-__all__ = ["ReplicaFiles", "check_frame", "check_length", "cut_file", "explain_failure", "writing"]
+__all__ = ["ReplicaFiles", "check_frame", "check_length", "cut_file", "explain_failure", "flush",
+           "writing"]  # fmt: skip
 
 _PROBE = 2**16
 """Bytes."""
@@ -142,3 +143,12 @@ def writing(path: Path) -> Iterator[None]:
             f"cannot write {path}: {error.strerror or error}; mend that, then run again: it "
             "continues from the last checkpoint"
         ) from error
+
+
+def flush(path: Path) -> int:
+    """Make sure that a file is on the disk; returns its length in bytes."""
+    if not path.exists():
+        return 0
+    with writing(path), path.open("rb") as stream:
+        os.fsync(stream.fileno())
+    return path.stat().st_size

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from solvation.kernels.stationarity import judge_stationarity
 from solvation.log import DRUDE_HEADER, LOG_HEADER, read_log
 from solvation.simulate.drude import list_pairs, measure_temperatures
 from solvation.simulate.engine import Progress, save_snapshot
-from solvation.simulate.files import check_frame, cut_file, explain_failure, writing
+from solvation.simulate.files import check_frame, cut_file, explain_failure, flush, writing
 from solvation.simulate.halt import Halt
 from solvation.simulate.postmortem import BlowUpError, examine
 from solvation.simulate.recorder import Recorder
@@ -22,7 +21,6 @@ from solvation.simulate.tick import Tick
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     import openmm
     from openmm import app
@@ -350,21 +348,12 @@ class StageRun:
         if self.recorder is not None:
             self.recorder.flush()
         if self.wanderer is not None:
-            _flush(self.wanderer.path)
+            flush(self.wanderer.path)
         at = replace(
             at,
-            trajectory_bytes=_flush(self.files.trajectory),
-            log_bytes=_flush(self.files.log),
+            trajectory_bytes=flush(self.files.trajectory),
+            log_bytes=flush(self.files.log),
         )
         save_snapshot(self.files.snapshot, self.context, at)
         self.saved = at
         return at
-
-
-def _flush(path: Path) -> int:
-    """Make sure that a file is on the disk; returns its length in bytes."""
-    if not path.exists():
-        return 0
-    with writing(path), path.open("rb") as stream:
-        os.fsync(stream.fileno())
-    return path.stat().st_size
