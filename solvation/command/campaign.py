@@ -138,6 +138,11 @@ def _show_plan(campaign: Campaign, points: Sequence[Point], as_json: bool) -> No
     print(f"{len(rows)} points, {total} replicas, on {who}")
     if script is not None:
         print(f"\nscript of each {staff.kind} job:\n\n{script.rstrip()}")
+        if staff.gpus and "gpu" not in " ".join(staff.directives).lower():
+            print(
+                "\nworkers.gpus is true and no line asks the queue for a GPU; add one, such as "
+                'directives = ["--gres=gpu:1"]'
+            )
 
 
 def _show_outcome(done: CampaignRun, as_json: bool) -> None:

@@ -78,6 +78,7 @@ def test_dry_run_prints_points_and_script_and_does_nothing(
     for text in ("mg-tfsi2-dme-298.15K", "ca-tfsi2-dme-298.15K", "#SBATCH --gres=gpu:1",
                  "#SBATCH -p gpu", "--resources GPU=1"):  # fmt: skip
         assert text in out
+    assert "no line asks the queue for a GPU" not in out
     assert not (tmp_path / "runs").exists()
     monkeypatch.setattr(plan, "check_points", lambda *_: None)
     code, out, _ = call("two.toml", "--dry-run", "--json")
@@ -86,6 +87,13 @@ def test_dry_run_prints_points_and_script_and_does_nothing(
     assert [row["temperature"] for row in document["points"]] == [298.15, 298.15]
     assert len(document["points"][0]["replicas"]) == 3
     assert document["job_script"].startswith("#!/usr/bin/env bash")
+
+
+def test_gpus_that_no_job_asks_for_are_said(call: Call, tmp_path: Path) -> None:
+    pytest.importorskip("dask_jobqueue")
+    (tmp_path / "two.toml").write_text(FILE.replace("directives", "# "), encoding="utf-8")
+    _, out, _ = call("two.toml", "--dry-run")
+    assert "no line asks the queue for a GPU" in out
 
 
 @pytest.mark.parametrize(("states", "code"), [(("done", "done"), 0), (("done", "failed"), 3)])
