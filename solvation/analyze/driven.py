@@ -31,6 +31,11 @@ _VISCOSITY = 1.66053906660e-2
 _FEWEST_SAMPLES = 10.0
 _SHORTEST_DRIVE = 100.0
 """ps; a shorter flow has not seen the structure of most liquids relax, however steady it looks."""
+_LARGEST_STEP = 1.2
+"""Largest ratio of the extrapolated viscosity to that of the slowest flow: a parabola reaches no
+further into what a strong flow does to a liquid."""
+_LARGEST_HEATING = 0.02
+"""Relative deviation of the temperature."""
 
 
 def load_flows(folders: Sequence[Path]) -> list[Record]:
@@ -110,6 +115,7 @@ def measure_driven_viscosity(flows: Sequence[Record]) -> xr.Dataset | None:
         },
         attrs={
             "wave_length": f"{2.0 * np.pi / about['wave']:.4g} Å",
+            "temperature": about["temperature"],
             "limit": "response linear in the square of the acceleration"
             if len(accelerations) > 1 else "one acceleration, no extrapolation",
         },
@@ -125,11 +131,19 @@ def summarize_driven_viscosity(node: xr.Dataset) -> tuple[Quantity, ...]:
         note += f"; {float(node['n_independent']):.1f} independent flows, fewer than 10"
     if short:
         note += f"; driven for less than {_SHORTEST_DRIVE:g} ps"
+    slowest = float(node["apparent"].values[node["acceleration"].values.argmin()])
+    thin = float(node["viscosity"]) > _LARGEST_STEP * slowest
+    if thin:
+        note += f"; {slowest:.3g} mPa s in the slowest flow, too far from rest: drive less"
+    heat = node["temperature"].values / node.attrs["temperature"] - 1.0
+    hot = bool(np.abs(heat).max() > _LARGEST_HEATING)
+    if hot:
+        note += f"; temperature off by {100 * heat[np.abs(heat).argmax()]:+.0f} %: drive less"
     return (
         Quantity(
             name="viscosity.driven", value=float(node["viscosity"]),
             stderr=float(node["viscosity_stderr"]), unit="mPa s",
-            status="not_converged" if few or short else "ok", note=note,
+            status="not_converged" if few or short or thin or hot else "ok", note=note,
         ),
     )  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -17,7 +19,12 @@ RESPONSE = DENSITY / (ETA / 1.66053906660e-2 * WAVE**2)
 
 
 def make_flow(
-    rng: np.random.Generator, drive: float, *, thinning: float = 0.0, n: int = 4000
+    rng: np.random.Generator,
+    drive: float,
+    *,
+    thinning: float = 0.0,
+    n: int = 4000,
+    temperature: float = 300.0,
 ) -> Record:
     time = np.arange(n) * 0.5
     steady = drive * RESPONSE * (1.0 + thinning * drive**2)
@@ -27,7 +34,7 @@ def make_flow(
         "acceleration": drive, "time": 0.5 * n, "waves": 1, "wave": WAVE, "mass": DENSITY * 8e3,
         "volume": 8e3, "temperature": 300.0,
     }  # fmt: skip
-    values = np.stack([flow, np.full(n, 300.0)], axis=1).astype(np.float32)
+    values = np.stack([flow, np.full(n, temperature)], axis=1).astype(np.float32)
     return Record(
         spacing=0.5, start=0.0, columns=("flow", "temperature"), values=values, about=about
     )
@@ -45,6 +52,25 @@ def test_the_limit_of_no_drive_is_found_though_every_flow_is_too_fast() -> None:
     assert float(node["curvature"]) == pytest.approx(0.01, abs=0.003)
     (quantity,) = summarize_driven_viscosity(node)
     assert (quantity.name, quantity.unit, quantity.status) == ("viscosity.driven", "mPa s", "ok")
+
+
+@pytest.mark.parametrize(
+    ("thinning", "temperature", "word"),
+    [(0.1, 300.0, "too far from rest"), (0.0, 309.0, r"off by \+3 %")],
+)
+def test_a_flow_that_is_driven_too_hard_is_not_converged(
+    thinning: float, temperature: float, word: str
+) -> None:
+    rng = np.random.default_rng(6)
+    flows = [
+        make_flow(rng, drive, thinning=thinning, temperature=temperature)
+        for drive in (2.0, 4.0, 8.0)
+    ]
+    node = measure_driven_viscosity(flows)
+    assert node is not None
+    (quantity,) = summarize_driven_viscosity(node)
+    assert quantity.status == "not_converged"
+    assert re.search(word, quantity.note or "")
 
 
 def test_errors_hold_the_truth_as_often_as_they_say() -> None:
