@@ -104,7 +104,8 @@ def run_replica(
     SimulationError
         If the run blows up twice or no platform can run it.
     StopError
-        If it was asked to stop; a checkpoint was written.
+        If it was asked to stop; a checkpoint was written, unless the box was still being relaxed
+        or the run is deterministic, which goes on from the checkpoint before.
     WorkspaceError
         If files are damaged or belong to other inputs.
     """

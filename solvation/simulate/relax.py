@@ -26,8 +26,8 @@ _SPACING = 10.0
 def relax(context: openmm.Context, *, name: str, halt: Halt | None = None) -> None:
     """Minimise the potential energy of a packed box.
 
-    Of 100 000 atoms that takes a thousand evaluations of all forces, a quarter of an hour on one
-    core: it tells how far it is, and stops when it is asked to.
+    Of 100 000 atoms that takes half an hour on one core: it tells how far it is, and stops when it
+    is asked to.
 
     Parameters
     ----------

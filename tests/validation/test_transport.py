@@ -1,7 +1,7 @@
 """Liquids with published transport and dielectric properties, run through the package.
 
 Set ``SOLVATION_VALIDATION`` to a folder to keep the runs there; they go on where they stopped.
-Times on one idle core: argon 8 minutes, driven argon 6, salt 3, water 40; on slow, shared cores up
+Times on one idle core: argon 8 minutes, driven argon 28, salt 3, water 40; on slow, shared cores up
 to five times as much. The diffusion of argon was never timed alone.
 """
 
