@@ -13,17 +13,19 @@ import json
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import openmm
-from openmm import unit
+from openmm import app, unit
 from settled_box import make_recipe, settle
 
 from solvation.kernels.drift import fit_drift
 from solvation.kernels.uncertainty import series_error
 from solvation.simulate.engine import make_context
 from solvation.simulate.hardware import Hardware, choose_platform, make_properties
+from solvation.simulate.protocol import Plan
 
 SIDES = {
     "4 fs, 3 u": ("protocol.timestep=4 fs", "protocol.hydrogen_mass=3 u"),
@@ -39,79 +41,176 @@ def main() -> None:
     parser.add_argument("--atoms", type=int, default=2500)
     parser.add_argument("--platform", default="auto")
     parser.add_argument("--settle", type=float, default=50, help="ps before anything is measured")
-    parser.add_argument("--time", type=float, default=100, help="ps per side")
-    parser.add_argument("--turns", type=int, default=20)
+    parser.add_argument("--time", type=float, default=100, help="ps per side, those kept included")
+    parser.add_argument("--turn", type=float, default=5, help="ps per turn of a side")
     parser.add_argument("--frame", type=float, default=0.2, help="ps between looks at the box")
+    parser.add_argument(
+        "--barostat", type=float, default=0.0,
+        help="ps between trial volumes; 0: 25 steps, as a run has. Speeds count with 0 only",
+    )  # fmt: skip
     parser.add_argument("--drift", type=float, default=50, help="ps without a thermostat; 0: none")
     parser.add_argument("--precision", default="mixed")
     parser.add_argument(
         "--clock", choices=["wall", "cpu"], default="wall",
         help="cpu: of this process, for the CPU platform on a busy machine",
     )  # fmt: skip
+    parser.add_argument("--seed", type=int, default=3)
+    parser.add_argument(
+        "--keep", type=Path,
+        help="a folder with all that was measured: a second call goes on from its last turn",
+    )  # fmt: skip
+    parser.add_argument(
+        "--together", type=Path, nargs="+", metavar="KEPT",
+        help="run nothing; put what several such folders hold together, by their errors",
+    )  # fmt: skip
     arguments = parser.parse_args()
+    if arguments.together:
+        print(
+            json.dumps(
+                compare([read_rows(kept, arguments.frame) for kept in arguments.together]), indent=1
+            )
+        )
+        return
     with tempfile.TemporaryDirectory() as scratch:
-        print(json.dumps(measure(arguments, Path(scratch)), indent=1))
+        print(json.dumps(measure(arguments, arguments.keep or Path(scratch)), indent=1))
 
 
-def measure(arguments: argparse.Namespace, scratch: Path) -> dict[str, object]:
-    """Take turns, then let the energy go its own way."""
-    state, sides, result = None, {}, {}
-    for name, settings in SIDES.items():
-        recipe = make_recipe(arguments.recipe, arguments.atoms, *settings)
-        system, topology, plan, state = settle(
-            recipe, scratch / f"{len(sides)}", platform=arguments.platform,
-            time=arguments.settle, state=state,
-        )  # fmt: skip
-        density = next(stage for stage in plan.stages if stage.name == "density")
-        context = make_context(system, plan, density, platform=arguments.platform, seed=3)
-        place(context, state, density.temperature[1])
-        sides[name] = {"context": context, "plan": plan, "wall": 0.0, "density": [], "shell": []}
+@dataclass(slots=True, kw_only=True)
+class Side:
+    """One of the two, and all that was seen of it; ``seen`` has shape ``(n, 3)``."""
+
+    folder: Path
+    plan: Plan
+    context: openmm.Context
+    seconds: float = 0.0
+    seen: np.ndarray
+
+    def keep(self) -> None:
+        """Write what was seen and where the box is, the new in place of the old."""
+        state = self.context.getState(getPositions=True, getVelocities=True, getParameters=True)
+        np.savez(
+            self.folder / "new.npz",
+            seen=self.seen,
+            seconds=self.seconds,
+            state=openmm.XmlSerializer.serialize(state),
+        )
+        (self.folder / "new.npz").replace(self.folder / "kept.npz")
+
+
+def open_side(
+    arguments: argparse.Namespace, folder: Path, settings: tuple[str, ...],
+    state: openmm.State | None,
+) -> tuple[Side, app.Topology, float, openmm.State]:  # fmt: skip
+    """A side as it was left, or as it begins."""
+    kept = np.load(folder / "kept.npz") if (folder / "kept.npz").exists() else None
+    if kept is not None:
+        state = openmm.XmlSerializer.deserialize(str(kept["state"]))
+    recipe = make_recipe(arguments.recipe, arguments.atoms, *settings)
+    system, topology, plan, state = settle(
+        recipe, folder, platform=arguments.platform, time=arguments.settle, state=state,
+        seed=arguments.seed,
+    )  # fmt: skip
+    density = next(stage for stage in plan.stages if stage.name == "density")
+    seed = arguments.seed + (0 if kept is None else 1000 + len(kept["seen"]))
+    context = make_context(system, plan, density, platform=arguments.platform, seed=seed)
+    if arguments.barostat:
+        [barostat] = [
+            f for f in context.getSystem().getForces() if isinstance(f, openmm.MonteCarloBarostat)
+        ]
+        barostat.setFrequency(round(arguments.barostat / plan.timestep))
+        context.reinitialize()
+    side = Side(folder=folder, plan=plan, context=context, seen=np.empty((0, 3)))
+    if kept is not None:
+        context.setState(state)
+        side.seen, side.seconds = kept["seen"], float(kept["seconds"])
+    else:
+        # Masses differ between the sides, so velocities are new.
+        context.setPeriodicBoxVectors(*state.getPeriodicBoxVectors())
+        context.setPositions(state.getPositions(asNumpy=True))
+        context.setVelocitiesToTemperature(density.temperature[1] * unit.kelvin, arguments.seed + 4)
+        context.getIntegrator().step(500)
     mass = sum(system.getParticleMass(k)._value for k in range(system.getNumParticles()))
+    return side, topology, mass, state
+
+
+def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
+    """Take turns, then let the energy go its own way."""
+    state, sides = None, []
+    for number, settings in enumerate(SIDES.values()):
+        side, topology, mass, started = open_side(arguments, folder / f"{number}", settings, state)
+        state = state or started
+        sides.append(side)
     atoms = list(topology.atoms())
     metals = [a.index for a in atoms if a.element is not None and a.element.symbol in METALS]
     oxygens = [a.index for a in atoms if a.element is not None and a.element.symbol == "O"]
     clock = time.process_time if arguments.clock == "cpu" else time.perf_counter
-    frames = max(1, round(arguments.time / arguments.turns / arguments.frame))
-    for turn in range(arguments.turns):
-        for name in list(sides)[:: 1 if turn % 2 else -1]:
-            side = sides[name]
-            steps = round(arguments.frame / side["plan"].timestep)
-            for _ in range(frames):
-                began = clock()
-                side["context"].getIntegrator().step(steps)
-                got = side["context"].getState(getPositions=True)
-                side["wall"] += clock() - began
-                volume = got.getPeriodicBoxVolume().value_in_unit(unit.angstrom**3)
-                side["density"].append(mass / volume * 1.66053906660)
-                side["shell"].append(look(got, metals, oxygens))
-        print(f"turn {turn + 1}", file=sys.stderr, flush=True)
-    length = arguments.turns * frames * arguments.frame
-    for name, side in sides.items():
-        shell = np.array(side["shell"])
-        row: dict[str, float] = {"ns_per_day": round(length * 86.4 / side["wall"], 2)}
-        for key, series in (
-            ("density", np.array(side["density"])),
-            ("coordination", shell[:, 0]),
-            ("distance", shell[:, 1]),
-        ):
-            mean, stderr = estimate(series)
-            row[key], row[f"{key}_stderr"] = round(mean, 5), round(stderr, 5)
-        result[name] = row
-    fast, slow = (result[name] for name in SIDES)
+    frames, asked = (round(x / arguments.frame) for x in (arguments.turn, arguments.time))
+    while min(len(side.seen) for side in sides) < asked:
+        # The one that is behind; of two that are level, they begin by turns.
+        turn = len(sides[0].seen) // frames
+        side = min(sides[:: 1 if turn % 2 else -1], key=lambda side: len(side.seen))
+        steps = round(arguments.frame / side.plan.timestep)
+        seen = []
+        for _ in range(frames):
+            began = clock()
+            side.context.getIntegrator().step(steps)
+            got = side.context.getState(getPositions=True)
+            side.seconds += clock() - began
+            volume = got.getPeriodicBoxVolume().value_in_unit(unit.angstrom**3)
+            seen.append((mass / volume * 1.66053906660, *look(got, metals, oxygens)))
+        side.seen = np.concatenate([side.seen, seen])
+        side.keep()
+        print(f"{side.folder.name}: {len(side.seen) * arguments.frame:g} ps", file=sys.stderr)
+    for side in sides:
+        side.keep()
+    result = compare([read_rows(folder, arguments.frame)])
+    if arguments.drift:
+        result["drift"] = {
+            name: measure_drift(side, arguments) for name, side in zip(SIDES, sides, strict=True)
+        }
+    return {"atoms": len(atoms), "platform": arguments.platform, **result}
+
+
+QUANTITIES = ("density", "coordination", "distance")
+
+
+def read_rows(folder: Path, frame: float) -> list[dict[str, float]]:
+    """What was seen of each side, as means and errors."""
+    rows = []
+    for number in range(len(SIDES)):
+        kept = np.load(folder / f"{number}" / "kept.npz")
+        ps = len(kept["seen"]) * frame
+        row = {"ps": round(ps, 3), "ns_per_day": round(ps * 86.4 / float(kept["seconds"]), 2)}
+        for key, series in zip(QUANTITIES, kept["seen"].T, strict=True):
+            row[key], row[f"{key}_stderr"] = estimate(series)
+        rows.append(row)
+    return rows
+
+
+def compare(folders: list[list[dict[str, float]]]) -> dict[str, object]:
+    """Ratios and differences, each folder weighted by its time."""
+    weights = np.array([rows[0]["ps"] for rows in folders]) / sum(r[0]["ps"] for r in folders)
+    sides = []
+    for rows in zip(*folders, strict=True):
+        side = {"ps": sum(row["ps"] for row in rows)}
+        days = sum(row["ps"] / row["ns_per_day"] for row in rows)
+        side["ns_per_day"] = round(side["ps"] / days, 2)
+        for key in QUANTITIES:
+            side[key] = round(float(weights @ [row[key] for row in rows]), 5)
+            errors = weights * [row[f"{key}_stderr"] for row in rows]
+            side[f"{key}_stderr"] = round(float(np.hypot.reduce(errors)), 5)
+        sides.append(side)
+    fast, slow = sides
+    error = np.hypot(*(side["density_stderr"] / side["density"] for side in sides))
     compared = {
         "speed_ratio": round(fast["ns_per_day"] / slow["ns_per_day"], 3),
         "density_ratio": round(fast["density"] / slow["density"], 5),
+        "density_ratio_stderr": round(float(error), 5),
     }
-    for key in ("density", "coordination", "distance"):
+    for key in QUANTITIES:
         error = np.hypot(fast[f"{key}_stderr"], slow[f"{key}_stderr"])
         compared[f"{key}_z"] = round(float((fast[key] - slow[key]) / error), 2) if error else 0.0
-    result["compared"] = compared
-    if arguments.drift:
-        result["drift"] = {
-            name: measure_drift(scratch / f"{k}", side, arguments)
-            for k, (name, side) in enumerate(sides.items())
-        }
-    return {"atoms": len(atoms), "platform": arguments.platform, "ps_per_side": length, **result}
+    return {**dict(zip(SIDES, sides, strict=True)), "compared": compared}
 
 
 METALS = frozenset(("Li", "Na", "K", "Mg", "Ca", "Zn"))
@@ -137,24 +236,16 @@ def estimate(series: np.ndarray) -> tuple[float, float]:
     return float(series.mean()), series_error(series)
 
 
-def place(context: openmm.Context, state: openmm.State, temperature: float) -> None:
-    """Put the settled box into a context, with new velocities: masses differ."""
-    context.setPeriodicBoxVectors(*state.getPeriodicBoxVectors())
-    context.setPositions(state.getPositions(asNumpy=True))
-    context.setVelocitiesToTemperature(temperature * unit.kelvin, 7)
-    context.getIntegrator().step(500)
-
-
-def measure_drift(folder: Path, side: dict, arguments: argparse.Namespace) -> dict[str, float]:
+def measure_drift(side: Side, arguments: argparse.Namespace) -> dict[str, float]:
     """Run at constant energy; the slope of the total energy in kT per degree of freedom and ns."""
-    system = openmm.XmlSerializer.deserialize((folder / "system.xml").read_text())
-    timestep = side["plan"].timestep
+    system = openmm.XmlSerializer.deserialize((side.folder / "system.xml").read_text())
+    timestep = side.plan.timestep
     integrator = openmm.VerletIntegrator(timestep * unit.picosecond)
     integrator.setConstraintTolerance(1e-6)
     platform = choose_platform(arguments.platform, precision=arguments.precision)
     hardware = Hardware(platform=platform.getName(), precision=arguments.precision)
     context = openmm.Context(system, integrator, platform, make_properties(platform, hardware))
-    state = side["context"].getState(getPositions=True, getVelocities=True)
+    state = side.context.getState(getPositions=True, getVelocities=True)
     context.setPeriodicBoxVectors(*state.getPeriodicBoxVectors())
     context.setPositions(state.getPositions(asNumpy=True))
     context.setVelocities(state.getVelocities(asNumpy=True))

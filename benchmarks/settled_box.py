@@ -23,8 +23,9 @@ def make_recipe(name: str, atoms: int, *settings: str) -> Recipe:
 
 
 def settle(
-    recipe: Recipe, folder: Path, *, platform: str, time: float, state: openmm.State | None = None
-) -> tuple[openmm.System, app.Topology, Plan, openmm.State]:
+    recipe: Recipe, folder: Path, *, platform: str, time: float, state: openmm.State | None = None,
+    seed: int = 1,
+) -> tuple[openmm.System, app.Topology, Plan, openmm.State]:  # fmt: skip
     """Build a box, relax it, and run it for some ps at its pressure and temperature.
 
     With a ``state`` the positions are those, and nothing is relaxed or run.
@@ -39,10 +40,10 @@ def settle(
     if state is None:
         packed = openmm.XmlSerializer.deserialize((folder / "state.xml").read_text())
         density = next(stage for stage in plan.stages if stage.name == "density")
-        context = make_context(system, plan, density, platform=platform, seed=1)
+        context = make_context(system, plan, density, platform=platform, seed=seed)
         context.setPositions(packed.getPositions(asNumpy=True))
         openmm.LocalEnergyMinimizer.minimize(context, 20, 400)
-        context.setVelocitiesToTemperature(density.temperature[1] * unit.kelvin, 1)
+        context.setVelocitiesToTemperature(density.temperature[1] * unit.kelvin, seed)
         context.getIntegrator().step(round(time / plan.timestep))
         state = context.getState(getPositions=True, getVelocities=True)
     return system, topology, plan, state

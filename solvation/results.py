@@ -111,7 +111,7 @@ def save_results(tree: xr.DataTree, path: Path) -> None:
     check_units(tree)
     partial = path.with_name(path.name + ".partial")
     try:
-        tree.to_netcdf(partial, engine="h5netcdf")
+        tree.to_netcdf(partial, engine="netcdf4")
         partial.replace(path)
     except OSError as error:
         raise WorkspaceError(
@@ -130,7 +130,7 @@ def load_results(path: Path) -> xr.DataTree:
     import xarray as xr
 
     try:
-        with xr.open_datatree(path, engine="h5netcdf") as tree:
+        with xr.open_datatree(path, engine="netcdf4") as tree:
             return tree.load()
     except (OSError, ValueError) as error:
         raise WorkspaceError(

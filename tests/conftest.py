@@ -13,6 +13,9 @@ from hypothesis import HealthCheck, settings
 for variable in ("OPENMM_CPU_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
+# Programs that the tests start would each compile the package anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # A machine that others use too may take any time for anything.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")

@@ -39,7 +39,7 @@ HOMES = {
 }
 """Where each heavy library may be imported, inside functions only."""
 
-SLOW_TO_IMPORT = {*HOMES, "pint", "xarray", "jinja2", "pandas", "h5netcdf"}
+SLOW_TO_IMPORT = {*HOMES, "pint", "xarray", "jinja2", "pandas", "netCDF4"}
 """Never imported when a module is."""
 
 

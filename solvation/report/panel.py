@@ -59,5 +59,8 @@ def write_panel(axes: Axes, key: str, title: str) -> str:
     figure: Any = axes.figure
     buffer = io.StringIO()
     FigureCanvasSVG(figure)
+    # With a layout engine it would be drawn twice: once for the layout, which is made here.
+    figure.get_layout_engine().execute(figure)
+    figure.set_layout_engine(None)
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return clean_plot(buffer.getvalue(), key, title)
