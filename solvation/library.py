@@ -339,6 +339,7 @@ def _unknown(kind: str, name: str, known: dict[str, str], command: str) -> str:
     return f'{kind} "{name}" is not known; {hint}'
 
 
+@cache
 def _shipped_root() -> Path:
     package = Path(__file__).resolve().parent
     checkout = package.parent

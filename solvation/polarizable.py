@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tomllib
+from functools import lru_cache
+from pathlib import Path
 
 from solvation.errors import ForceFieldError
 from solvation.library import find_forcefield
@@ -23,10 +25,17 @@ def is_polarizable(forcefield: str) -> bool:
         seen.add(forcefield)
         try:
             card = find_forcefield(forcefield) / "card.toml"
-            data = tomllib.loads(card.read_text(encoding="utf-8"))
+            has_dipoles, extends = _read_card(card, card.stat().st_mtime_ns)
         except (ForceFieldError, OSError, ValueError):  # said better where the card is checked
             return False
-        if "drude" in data:
+        if has_dipoles:
             return True
-        forcefield = str(data.get("extends", forcefield))
+        forcefield = extends or forcefield
     return False
+
+
+@lru_cache(maxsize=64)
+def _read_card(path: Path, changed: int) -> tuple[bool, str]:
+    """Whether a card has induced dipoles, and what it extends; once for each time it `changed`."""
+    data = tomllib.loads(path.read_text(encoding="utf-8"))
+    return "drude" in data, str(data.get("extends", ""))

@@ -6,8 +6,9 @@ units; the constants below convert results on their way out.
 
 from __future__ import annotations
 
+import math
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from solvation.errors import UnitError
@@ -66,8 +67,6 @@ def parse_quantity(text: object, unit: str, *, name: str = "value") -> float:
     >>> parse_quantity("25 degC", "kelvin")
     298.15
     """
-    import math
-
     if isinstance(text, (int, float)) and not isinstance(text, bool):
         if unit == "dimensionless" and math.isfinite(text):
             return float(text)
@@ -76,6 +75,12 @@ def parse_quantity(text: object, unit: str, *, name: str = "value") -> float:
         raise UnitError(
             f'{name} = {text!r} is not a value with a unit; write e.g. "1 {_short(unit)}"'
         )
+    return _read_text(text, unit, name)
+
+
+@lru_cache(maxsize=1024)
+def _read_text(text: str, unit: str, name: str) -> float:
+    """What `parse_quantity` does with text; the profiles bring the same values again and again."""
     parts = _NUMBER.match(text)
     if parts is None:
         raise UnitError(f'{name} = "{text}" is not understood; write e.g. "1 {_short(unit)}"')
