@@ -11,6 +11,7 @@ from solvation.build.audit import differentiate_alone, relax_alone
 from solvation.build.derived import Template, name_key
 from solvation.build.quantum import compute_frequencies
 from solvation.build.seminario import (
+    STRAIGHT,
     average_classes,
     compute_angle_constants,
     compute_bond_constants,
@@ -133,7 +134,10 @@ def make_template(
         rows=tuple(rows),
         charges=charges,
         bonds={(k[0], k[1]): (length[k], stiff[k]) for k in length},
-        angles={(k[0], k[1], k[2]): (angle_mean[k], bend[k]) for k in angle_mean},
+        angles={
+            (k[0], k[1], k[2]): (np.pi if angle > np.pi - STRAIGHT else angle, bend[k])
+            for k, angle in angle_mean.items()
+        },
         torsions=torsions,
         impropers=impropers,
         source=source,
@@ -152,7 +156,8 @@ def make_system_of(template: Template, shape: NDArray[np.float64], xml: Path) ->
 def settle_lengths(template: Template, shape: NDArray[np.float64], xml: Path) -> Template:
     """Move lengths and angles at rest until the relaxed molecule has the reference's averages.
 
-    Charges and Lennard-Jones terms inside the molecule push; the values at rest give way.
+    Charges and Lennard-Jones terms inside the molecule push; the values at rest give way. Straight
+    angles stay so: at rest a little off 180° they would have a cusp there, and no minimum.
 
     ``shape`` in Å, ``(n_atoms, 3)``.
     """
@@ -168,7 +173,7 @@ def settle_lengths(template: Template, shape: NDArray[np.float64], xml: Path) ->
             template,
             bonds={k: (r + off[k], c) for k, (r, c) in template.bonds.items()},
             angles={
-                k: (float(np.clip(a + turn[k], 0.5, np.pi)), c)
+                k: (a if a == np.pi else float(np.clip(a + turn[k], 0.5, np.pi)), c)
                 for k, (a, c) in template.angles.items()
             },
         )

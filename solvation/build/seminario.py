@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "STRAIGHT",
     "average_classes",
     "compute_angle_constants",
     "compute_bond_constants",
@@ -32,8 +33,8 @@ __all__ = [
     "measure_dihedral",
 ]
 
-_STRAIGHT = 1e-3
-"""Sine below which an angle is straight and has no plane of its own."""
+STRAIGHT = float(np.radians(2.0))
+"""An angle nearer to 180° than this is straight, and has no plane of its own: B–C≡N."""
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -135,7 +136,7 @@ def _in_plane(
     """Unit vector normal to a bond, in the plane of the angle; any normal if it is straight."""
     bond = _unit(positions[end] - positions[middle])
     normal = np.cross(_unit(positions[other] - positions[middle]), bond)
-    if np.linalg.norm(normal) < _STRAIGHT:
+    if np.linalg.norm(normal) < np.sin(STRAIGHT):
         normal = np.cross(bond, np.eye(3)[int(np.argmin(np.abs(bond)))])
     return _unit(np.cross(_unit(normal), bond))
 

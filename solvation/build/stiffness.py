@@ -18,6 +18,7 @@ from scipy.optimize import lsq_linear
 
 from solvation.build.audit import differentiate_alone
 from solvation.build.fitting import list_keys, make_system_of
+from solvation.build.seminario import STRAIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,8 +77,8 @@ def fit_constants(
         (angle_keys, subject.angles, project_angle),
     ):
         for key, atoms in zip(keys, group, strict=True):
-            gradient = project(shape, atoms) @ modes
-            column = np.outer(gradient, gradient)[upper]
+            gradients = np.atleast_2d(project(shape, atoms)) @ modes
+            column = (gradients.T @ gradients)[upper]
             columns[key] = columns[key] + column if key in columns else column
     start = np.array(
         [template.bonds[k][1] if len(k) == 2 else template.angles[k][1] for k in columns]  # type: ignore[index]
@@ -109,15 +110,25 @@ def project_bond(shape: NDArray[np.float64], atoms: Sequence[int]) -> NDArray[np
 
 
 def project_angle(shape: NDArray[np.float64], atoms: Sequence[int]) -> NDArray[np.float64]:
-    """Gradient of an angle in radians per Å, shape ``(3 n_atoms,)``; zero for a straight one."""
+    """Gradient of an angle in radians per Å, shape ``(3 n_atoms,)``.
+
+    A straight one bends in two directions: shape ``(2, 3 n_atoms)``, and the square of its bend is
+    the sum of theirs.
+    """
     i, j, k = atoms
-    gradient = np.zeros_like(shape)
     a, b = shape[i] - shape[j], shape[k] - shape[j]
     u, v = a / np.linalg.norm(a), b / np.linalg.norm(b)
     cosine = float(u @ v)
-    sine = np.sqrt(max(0.0, 1 - cosine**2))
-    if sine > 1e-3:
-        gradient[i] = (cosine * u - v) / (sine * np.linalg.norm(a))
-        gradient[k] = (cosine * v - u) / (sine * np.linalg.norm(b))
+    if cosine < -np.cos(STRAIGHT):
+        axis = (u - v) / np.linalg.norm(u - v)
+        across = np.cross(axis, np.eye(3)[int(np.argmin(np.abs(axis)))])
+        across /= np.linalg.norm(across)
+        ends = [(across, across), (np.cross(axis, across),) * 2]
+    else:
+        sine = max(np.sqrt(max(0.0, 1 - cosine**2)), 1e-3)
+        ends = [((cosine * u - v) / sine, (cosine * v - u) / sine)]
+    gradients = np.zeros((len(ends), *shape.shape))
+    for gradient, (first, last) in zip(gradients, ends, strict=True):
+        gradient[i], gradient[k] = first / np.linalg.norm(a), last / np.linalg.norm(b)
         gradient[j] = -gradient[i] - gradient[k]
-    return gradient.ravel()
+    return gradients.reshape(len(ends), -1).squeeze()

@@ -10,7 +10,13 @@ import pytest
 from solvation.build.analogy import assign_rows
 from solvation.build.audit import differentiate_alone, relax_alone
 from solvation.build.derived import Template
-from solvation.build.fitting import list_keys, make_system_of, make_template
+from solvation.build.fitting import (
+    compare_minimum,
+    list_keys,
+    make_system_of,
+    make_template,
+    settle_lengths,
+)
 from solvation.build.seminario import measure_angle
 from solvation.build.stiffness import fit_constants, project_angle, project_bond
 from solvation.build.subject import embed_conformers, read_subject
@@ -37,9 +43,41 @@ def test_gradients_are_those_of_the_coordinate(project, measure, atoms):
         assert gradient[i] == pytest.approx((sides[0] - sides[1]) / 2e-5, abs=1e-8)
 
 
-def test_straight_angles_have_no_gradient():
-    line = np.array([[0, 0, 0], [0, 0, 1.2], [0, 0, 2.4]])
-    np.testing.assert_array_equal(project_angle(line, (0, 1, 2)), 0)
+def test_a_straight_angle_bends_in_two_directions():
+    """Its square, to second order, whichever way the atoms go."""
+    line = np.array([[0, 0, 0], [0, 0, 1.2], [0, 0, 2.7]])
+    rows = project_angle(line, (0, 1, 2))
+    assert rows.shape == (2, 9)
+    for seed in range(4):
+        step = 1e-4 * np.random.default_rng(seed).normal(size=(3, 3))
+        bend = np.pi - measure_angle(line + step, (0, 1, 2))
+        assert np.sum((rows @ step.ravel()) ** 2) == pytest.approx(bend**2, rel=1e-3)
+
+
+def test_a_straight_angle_is_straight_at_rest(tmp_path):
+    """A shape that is straight but for rounding; the bend has the frequency of its spring."""
+    subject = read_subject("N#C[S-]", charge=-1, name="X")
+    n, s = (subject.elements.index(e) for e in ("N", "S"))
+    shape = np.zeros((3, 3))
+    shape[n], shape[s] = (0.0, 0.003, 1.17), (0.0, 0.0, -1.66)
+    rows = [replace(row, epsilon=0.0) for row in assign_rows(subject)]
+    start = Template(
+        subject=subject, rows=tuple(rows), charges=np.zeros(3),
+        bonds={k: (1.17 if subject.classes[s] not in k else 1.66, 4000.0)
+               for k in list_keys(subject)[0]},
+        angles=dict.fromkeys(list_keys(subject)[1], (np.pi, 300.0)),
+        torsions={}, impropers={}, source="made up",
+    )  # fmt: skip
+    hessian = differentiate_alone(make_system_of(start, shape, tmp_path / "x.xml"), shape)
+    masses = np.array([14.0, 12.0, 32.0])
+    made = make_template(subject, rows, shape, hessian, np.zeros(3), {}, {}, source="made up")
+    made = fit_constants(made, shape, hessian, masses, tmp_path / "x.xml")
+    made = settle_lengths(made, shape, tmp_path / "x.xml")
+    [(angle, constant)] = made.angles.values()
+    assert angle == np.pi
+    assert constant == pytest.approx(300.0, rel=0.02)
+    found = compare_minimum(made, shape, hessian, masses, tmp_path / "x.xml")
+    assert found.lowest_frequency > -10
 
 
 def test_constants_come_back(tmp_path):
