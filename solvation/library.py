@@ -317,7 +317,8 @@ def find_forcefield(name: str) -> Path:
     folders = _folders("forcefields", "card.toml")
     if name not in folders:
         known = {n.lower(): n for n in folders}
-        raise ForceFieldError(_unknown("force field", name, known, "solvation forcefields"))
+        said = _unknown("force field", name, known, "solvation forcefields")
+        raise ForceFieldError(f"{said}; SOLVATION_PATH leads to folders of your own")
     return folders[name]
 
 

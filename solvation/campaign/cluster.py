@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
+import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from solvation.errors import RecipeError, WorkspaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from solvation.campaign.plan import Staff
 
-__all__ = ["list_resources", "open_client", "write_job_script"]
+__all__ = ["Submissions", "list_resources", "open_client", "watch_workers", "write_job_script"]
+
+_LOG = logging.getLogger(__name__)
 
 _ANY_PORT = ":0"
 """Of the scheduler's status page: several campaigns may run on one machine."""
 _ANSWER = "30s"
 """How long to wait for a scheduler that is said to run."""
+_ALONE = 60.0
+"""Seconds without any worker on this machine after which there will be none."""
+
+
+@dataclass(slots=True)
+class Submissions:
+    """What became of the jobs that a batch system was given."""
+
+    accepted: int = 0
+    """Jobs that it took."""
+    refusal: str = ""
+    """What it said to the last that it did not take."""
 
 
 def list_resources(staff: Staff) -> dict[str, float]:
@@ -37,17 +54,49 @@ def write_job_script(staff: Staff) -> str:
     WorkspaceError
         If ``dask-jobqueue`` is not installed or does not understand a key.
     """
-    jobqueue = _import_jobqueue()
-    kinds = {"slurm": "SLURM", "pbs": "PBS", "lsf": "LSF"}
-    kind = getattr(jobqueue, f"{kinds[staff.kind]}Cluster").job_cls
+    kind = _find_cluster_kind(staff).job_cls
     with _explain_keys(staff):
         job = kind(scheduler="tcp://SCHEDULER:PORT", name="solvation", **_list_options(staff))
     return str(job.job_script())
 
 
+def watch_workers(client: Any, staff: Staff, submissions: Submissions) -> Callable[[], None]:
+    """Make a check that nobody waits for workers that will never come.
+
+    Jobs may wait in a queue for days; but a batch system that took none, and a machine that has
+    lost all of its own workers and starts no others, are the end: `WorkspaceError`.
+    """
+    seen = time.monotonic()
+
+    def check() -> None:
+        nonlocal seen
+        if submissions.refusal and not submissions.accepted:
+            raise WorkspaceError(
+                f"{staff.kind} takes no job: {submissions.refusal}; correct [workers], "
+                "--dry-run shows the script"
+            )
+        if staff.is_batch or staff.kind == "scheduler":
+            return
+        if client.nthreads():
+            seen = time.monotonic()
+        elif time.monotonic() - seen > _ALONE:
+            raise WorkspaceError(
+                "all workers are gone and no others start; run the campaign again, it goes on"
+            )
+
+    return check
+
+
 @contextmanager
-def open_client(staff: Staff) -> Iterator[Any]:
+def open_client(staff: Staff, submissions: Submissions | None = None) -> Iterator[Any]:
     """Start workers, or find them, and close what was started at the end.
+
+    Parameters
+    ----------
+    staff
+        Who works.
+    submissions
+        Where to note what a batch system does with the jobs.
 
     Yields
     ------
@@ -56,7 +105,7 @@ def open_client(staff: Staff) -> Iterator[Any]:
     Raises
     ------
     WorkspaceError
-        If Dask is not installed, or no scheduler answers.
+        If Dask is not installed, no scheduler answers, or no worker can be started.
     """
     try:
         import dask
@@ -84,42 +133,55 @@ def open_client(staff: Staff) -> Iterator[Any]:
             with client:
                 yield client
             return
-        with _open_cluster(staff) as cluster, Client(cluster) as client:
+        with (
+            _open_cluster(staff, submissions or Submissions()) as cluster,
+            Client(cluster) as client,
+        ):
             if staff.gpus and not staff.is_batch:
                 client.register_plugin(_make_device_plugin())
             yield client
 
 
 @contextmanager
-def _open_cluster(staff: Staff) -> Iterator[Any]:
+def _open_cluster(staff: Staff, submissions: Submissions) -> Iterator[Any]:
     """Start workers on this machine, or a scheduler that submits jobs."""
     from distributed import LocalCluster
 
     if staff.is_batch:
-        jobqueue = _import_jobqueue()
-        kinds = {"slurm": "SLURM", "pbs": "PBS", "lsf": "LSF"}
+        kind = _find_cluster_kind(staff)
         options = _list_options(staff)
         with _explain_keys(staff):
-            cluster = getattr(jobqueue, f"{kinds[staff.kind]}Cluster")(
-                scheduler_options={"dashboard_address": _ANY_PORT}, **options
+            cluster = kind(
+                scheduler_options={"dashboard_address": _ANY_PORT},
+                job_cls=_make_job_kind(kind.job_cls, submissions),
+                **options,
             )
         with cluster:
             # Adaptive: a job that came to the end of its time is replaced.
             cluster.adapt(minimum_jobs=0, maximum_jobs=staff.number)
             yield cluster
         return
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise SystemExit(1)  # a worker that reads the script again which starts workers; see below
     cores = staff.cores or max(1, (os.cpu_count() or 1) // staff.number)
     own = {} if staff.kind == "threads" else {"env": _list_environment(cores)}
-    with LocalCluster(
-        n_workers=1 if staff.kind == "threads" else staff.number,
-        threads_per_worker=staff.number if staff.kind == "threads" else 1,
-        processes=staff.kind == "processes",
-        dashboard_address=_ANY_PORT,
-        memory_limit=None,
-        resources=list_resources(staff) or None,
-        silence_logs=logging.CRITICAL,
-        **own,
-    ) as cluster:
+    try:
+        cluster = LocalCluster(
+            n_workers=1 if staff.kind == "threads" else staff.number,
+            threads_per_worker=staff.number if staff.kind == "threads" else 1,
+            processes=staff.kind == "processes",
+            dashboard_address=_ANY_PORT,
+            memory_limit=None,
+            resources=list_resources(staff) or None,
+            silence_logs=logging.CRITICAL,
+            **own,
+        )
+    except RuntimeError as error:
+        raise WorkspaceError(
+            f"no worker could be started ({error}); a script that runs a campaign does so below "
+            'if __name__ == "__main__":, because every worker reads it too'
+        ) from error
+    with cluster:
         yield cluster
 
 
@@ -152,15 +214,41 @@ def _list_options(staff: Staff) -> dict[str, Any]:
     return options | {key: value for key, value in named.items() if value is not None}
 
 
-def _import_jobqueue() -> Any:
-    """Import dask-jobqueue."""
+def _find_cluster_kind(staff: Staff) -> Any:
+    """Find the class of dask-jobqueue for a batch system."""
     try:
         import dask_jobqueue
     except ImportError as error:
         raise WorkspaceError(
             "jobs need dask-jobqueue; install it with: pip install 'solvation[dask]'"
         ) from error
-    return dask_jobqueue
+    names = {"slurm": "SLURM", "pbs": "PBS", "lsf": "LSF"}
+    return getattr(dask_jobqueue, f"{names[staff.kind]}Cluster")
+
+
+def _make_job_kind(base: Any, submissions: Submissions) -> Any:
+    """Make a kind of job that notes whether it was taken; Dask would wait for it either way."""
+    from distributed.core import Status
+
+    class Job(base):  # type: ignore[misc]
+        """A job of the batch system."""
+
+        async def start(self) -> None:
+            try:
+                await super().start()
+            except FileNotFoundError:
+                command = str(self.submit_command).split()[0]
+                submissions.refusal = f"there is no {command} on this machine"
+            except (OSError, RuntimeError, ValueError) as error:
+                lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+                submissions.refusal = lines[-1] if lines else type(error).__name__
+            else:
+                submissions.accepted += 1
+                return
+            self.status = Status.running
+            _LOG.warning("a job was refused: %s", submissions.refusal)
+
+    return Job
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from solvation.campaign.cluster import list_resources, open_client
+from solvation.campaign.cluster import Submissions, list_resources, open_client, watch_workers
 from solvation.campaign.collect import combine_points
 from solvation.campaign.plan import check_points, list_points, load_campaign
 from solvation.campaign.task import (
@@ -154,14 +154,16 @@ def run_campaign(
     typed = command or f'solvation.run_campaign("{source}", "{folder}")'
     work = [_look_at(point, folder) for point in points]
     if not all(item.finished for item in work):
-        with open_client(campaign.workers) as client:
+        submissions = Submissions()
+        with open_client(campaign.workers, submissions) as client:
             work = [
                 item
                 if item.finished
                 else _submit(client, campaign, item, allow_scripts=allow_scripts, command=typed)
                 for item in work
             ]
-            standings = _watch(work, progress)
+            check = watch_workers(client, campaign.workers, submissions)
+            standings = _watch(work, progress, check)
     else:
         standings = _watch(work, progress)
     done = [item for item in standings if item.state == "done"]
@@ -266,7 +268,9 @@ def _is_finished(run: RunFolder, point: Point, names: Sequence[str]) -> bool:
 
 
 def _watch(
-    work: Sequence[_Work], progress: Callable[[Sequence[Standing]], None] | None
+    work: Sequence[_Work],
+    progress: Callable[[Sequence[Standing]], None] | None,
+    check: Callable[[], None] | None = None,
 ) -> tuple[Standing, ...]:
     """Wait for the end of all tasks, telling now and then where they stand."""
     inputs = [hash_replica(item.point.recipe) for item in work]
@@ -276,6 +280,8 @@ def _watch(
             progress(standings)
         if all(item.state in ("done", "failed") for item in standings):
             return standings
+        if check is not None:
+            check()
         time.sleep(_BEAT)
 
 

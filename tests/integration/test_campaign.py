@@ -114,3 +114,41 @@ def test_a_small_campaign_killed_half_way(tmp_path: Path) -> None:
 def test_two_workers_two_recipes_two_temperatures_two_replicas(tmp_path: Path) -> None:
     names = {"a": "Mg", "b": "Ca"}
     _kill_and_rerun(tmp_path, names=names, replicas=2, kind="processes", workers=2)
+
+
+SBATCH = """#!/bin/sh
+cp "$1" "{folder}/job-$$.sh"
+setsid sh "{folder}/job-$$.sh" > "{folder}/job-$$.out" 2>&1 &
+echo "Submitted batch job $!"
+"""
+SCANCEL = """#!/bin/sh
+echo "$1" >> "{folder}/cancelled"
+kill -TERM -- "-$1"
+"""
+
+
+@pytest.mark.slow
+def test_jobs_of_a_batch_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with SLURM, whose two commands are stood in for: jobs run at once, and on this machine."""
+    pytest.importorskip("dask_jobqueue")
+    for name, text in (("sbatch", SBATCH), ("scancel", SCANCEL)):
+        program = tmp_path / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(text.format(folder=tmp_path))
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    recipe = RECIPE.format(name="a", contents=LIQUID, starts='["random"]')
+    (tmp_path / "a.toml").write_text(recipe)
+    text = CAMPAIGN.format(recipes='["a.toml"]', replicas=1, kind="slurm", workers=2)
+    (tmp_path / "tiny.toml").write_text(text + 'memory = "2 GB"\n')
+    done = subprocess.run(
+        [sys.executable, "-m", "solvation", "campaign", str(tmp_path / "tiny.toml"), "-o",
+         str(tmp_path / "out"), "--json"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert [row["state"] for row in json.loads(done.stdout)["points"]] == ["done"] * 2
+    jobs = list(tmp_path.glob("job-*.sh"))
+    assert 1 <= len(jobs) <= 2
+    assert "--resources replica=1" in jobs[0].read_text()
+    assert len((tmp_path / "cancelled").read_text().split()) == len(jobs), "jobs left behind"

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import time
+from pathlib import Path
+
 import pytest
 
-from solvation.campaign.cluster import list_resources, open_client, write_job_script
+from solvation.campaign.cluster import (
+    Submissions,
+    list_resources,
+    open_client,
+    watch_workers,
+    write_job_script,
+)
 from solvation.campaign.plan import Staff
 from solvation.errors import RecipeError, WorkspaceError
 
@@ -82,4 +92,63 @@ def test_a_scheduler_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> No
         pytest.raises(WorkspaceError, match=r"no Dask scheduler answers at tcp://127.0.0.1:9"),
         open_client(staff),
     ):
+        pass
+
+
+REFUSAL = "sbatch: error: Invalid account or account/partition combination specified"
+
+
+@pytest.mark.parametrize("message", ["there is no sbatch on this machine", REFUSAL])
+def test_a_batch_system_that_takes_no_job(
+    message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dask would wait for its workers for ever."""
+    pytest.importorskip("dask_jobqueue")
+    if message == REFUSAL:
+        program = tmp_path / "sbatch"
+        program.write_text(f'#!/bin/sh\necho "{message}" >&2\nexit 1\n')
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    staff = Staff.model_validate({"kind": "slurm", **BATCH})
+    submissions = Submissions()
+    with open_client(staff, submissions) as client:
+        check = watch_workers(client, staff, submissions)
+        wanted = client.submit(pow, 2, 5, resources=list_resources(staff))
+        for _ in range(600):
+            if submissions.refusal:
+                break
+            time.sleep(0.1)
+        with pytest.raises(WorkspaceError, match=f"slurm takes no job: {message}; correct"):
+            check()
+        assert wanted.status == "pending"
+
+
+def test_a_machine_that_has_lost_its_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("solvation.campaign.cluster._ALONE", 0.0)
+
+    class Client:
+        def nthreads(self) -> dict[str, int]:
+            return {}
+
+    check = watch_workers(Client(), Staff(), Submissions())
+    time.sleep(0.01)
+    with pytest.raises(WorkspaceError, match="all workers are gone and no others start"):
+        check()
+    watch_workers(Client(), Staff(kind="scheduler", address="tcp://x:1"), Submissions())()
+
+
+def test_a_script_that_its_workers_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker stops quietly; who started it says what to write."""
+
+    def refuse(**_: object) -> None:
+        raise RuntimeError("Nanny failed to start")
+
+    monkeypatch.setattr("distributed.LocalCluster", refuse)
+    with (
+        pytest.raises(WorkspaceError, match='below if __name__ == "__main__"'),
+        open_client(Staff(number=1)),
+    ):
+        pass
+    monkeypatch.setattr(multiprocessing.current_process(), "_inheriting", True, raising=False)
+    with pytest.raises(SystemExit), open_client(Staff(number=1)):
         pass
