@@ -165,9 +165,10 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
         side.keep()
     result = compare([read_rows(folder, arguments.frame)])
     if arguments.drift:
-        result["drift"] = {
-            name: measure_drift(side, arguments) for name, side in zip(SIDES, sides, strict=True)
-        }
+        result["drift"] = drifts = {}
+        for name, side in zip(SIDES, sides, strict=True):
+            drifts[name] = measure_drift(side, arguments)
+            print(f"{name}: {drifts[name]}", file=sys.stderr, flush=True)
     return {"atoms": len(atoms), "platform": arguments.platform, **result}
 
 
