@@ -73,7 +73,7 @@ axes.plot([], [], "o", color="0.4", mfc="w", label="from separated ions")
 axes.plot([], [], "s", color="0.4", mfc="w", label="from contact pairs")
 axes.set(xlim=(-0.6, 2.6), ylim=(-0.05, 1.1), ylabel="cations that touch an anion")
 axes.set_xticks(range(3), [r"Li$^+$", r"Mg$^{2+}$", r"Ca$^{2+}$"])
-axes.legend(frameon=False, loc="upper right")
+axes.legend(frameon=False, loc="upper left")
 figure.savefig(OUT / "who-pairs.png", dpi=150)
 print("picture:", OUT / "who-pairs.png")
 

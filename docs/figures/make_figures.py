@@ -87,7 +87,8 @@ def draw_shells(axes: Axes, run: solvation.Run) -> None:
     for index in order:
         labels.append(names[index].removeprefix("shell.").replace(")(", ")\n("))
     axes.set_xticks(place, labels, fontsize=7)
-    axes.set_ylim(0, 1.15)
+    axes.set_ylim(0, 1.45)
+    axes.set_yticks(np.linspace(0, 1, 6))
     axes.set_ylabel("fraction of Mg")
     axes.set_title("who is in the first shell")
     axes.legend()
@@ -192,12 +193,15 @@ def main() -> None:
     """Make them all."""
     os.chdir(ROOT)
     os.environ.setdefault("MPLBACKEND", "Agg")
+    import matplotlib.pyplot as plt
+
     IMAGES.mkdir(exist_ok=True)
     first, starts = run_first(), run_starts()
     draw_first_shell(first, IMAGES / "first-shell.png")
     draw_two_starts(starts, IMAGES / "two-starts.png")
     for name in ("long-enough", "who-pairs"):  # made by the examples of that name
-        runpy.run_path(str(ROOT / f"examples/{name.replace('-', '_')}.py"), run_name="__main__")
+        with plt.rc_context(STYLE):
+            runpy.run_path(str(ROOT / f"examples/{name.replace('-', '_')}.py"), run_name="__main__")
         shutil.copy(ROOT / f"runs/examples/{name}/{name}.png", IMAGES / f"{name}.png")
     write_output(ROOT / "README.md")
     take_picture(first.report, IMAGES / "report.png")
