@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 import typer
 
+import solvation
 from solvation.cli import app
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 FENCE = re.compile(r"^```(\w*|\{[\w-]+\}[^\n]*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+SYSTEMS = set(solvation.list_systems())
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 
@@ -132,6 +134,16 @@ def test_toml_and_json_parse(path: Path) -> None:
         # A fragment stands on the smallest recipe.
         whole = {"name": "x", "solvent": [{"name": "DME"}], **data}
         parse_recipe(whole, where=name_of(path))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_electrolytes_that_are_named_exist(path: Path) -> None:
+    """Shipped, or written on the same page."""
+    own = set(re.findall(r"systems/([\w-]+)", path.read_text("utf-8")))
+    for line in list_commands(path):
+        found = re.match(r"solvation (?:run|build|show) ([a-z0-9-]+)(?: |$)", line)
+        if found:
+            assert found[1] in own | SYSTEMS, f"{name_of(path)}: {line}"
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
