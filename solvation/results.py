@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -85,6 +86,10 @@ class Quantity:
         return f"({value:z.{places}f} ± {stderr:.{places}f})e{power}{unit}"
 
 
+_ONE_AT_A_TIME = threading.Lock()
+"""The library below netCDF4 is not safe in threads, and netCDF4 does not lock it."""
+
+
 def check_units(tree: xr.DataTree) -> None:
     """Assert that every variable of every node says its unit and what it is.
 
@@ -111,7 +116,8 @@ def save_results(tree: xr.DataTree, path: Path) -> None:
     check_units(tree)
     partial = path.with_name(path.name + ".partial")
     try:
-        tree.to_netcdf(partial, engine="netcdf4")
+        with _ONE_AT_A_TIME:
+            tree.to_netcdf(partial, engine="netcdf4")
         partial.replace(path)
     except OSError as error:
         raise WorkspaceError(
@@ -130,8 +136,12 @@ def load_results(path: Path) -> xr.DataTree:
     import xarray as xr
 
     try:
-        with xr.open_datatree(path, engine="netcdf4") as tree:
-            return tree.load()
+        with _ONE_AT_A_TIME, xr.open_datatree(path, engine="netcdf4") as tree:
+            # `tree.load()` leaves out every variable that has the name of a node.
+            for node in tree.subtree:
+                for variable in node.variables.values():
+                    variable.load()
+            return tree
     except (OSError, ValueError) as error:
         raise WorkspaceError(
             f"cannot read {path}: {error}; run `solvation analyze` again"

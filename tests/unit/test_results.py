@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 
@@ -105,12 +106,26 @@ def test_a_tree_comes_back(tmp_path: Path) -> None:
     tree = make_tree()
     save_results(tree, path)
     again = load_results(path)
+    path.unlink()  # nothing keeps it open, and nothing is read later
     assert again.attrs["name"] == "x"
     assert again["density/density"].attrs == {"units": "g/cm3", "long_name": "density"}
     np.testing.assert_array_equal(again["density/density"], tree["density/density"])
     assert again["shells/structure"].values.tolist() == ["{}", "[Å]"]
     assert not list(tmp_path.glob("*.partial"))
-    path.unlink()  # nothing keeps it open
+
+
+def test_threads_write_and_read_at_once(tmp_path: Path) -> None:
+    """As the workers of a campaign in threads do; the library itself would crash."""
+
+    def turn(number: int) -> float:
+        path = tmp_path / f"{number % 8}-{number}.nc"
+        tree = make_tree()
+        tree["density/density"].data[:] = number
+        save_results(tree, path)
+        return float(load_results(path)["density/density"].mean())
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(turn, range(40))) == list(range(40))
 
 
 @pytest.mark.parametrize("key", ["units", "long_name"])
