@@ -91,6 +91,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with ``solvation`` and ``python`` on its path."""
     folder = tmp_path_factory.mktemp("workshop")
     (folder / ".bin").mkdir()
+    (folder / "scratch").mkdir()
     for name, options in (("solvation", "-m tests.shrunk"), ("python", "")):
         program = folder / ".bin" / name
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {options} "$@"\n')
