@@ -61,7 +61,7 @@ def main() -> None:
     )  # fmt: skip
     parser.add_argument(
         "--together", type=Path, nargs="+", metavar="KEPT",
-        help="run nothing; put what several such folders hold together, by their errors",
+        help="run nothing; put what several such folders hold together, by their times",
     )  # fmt: skip
     arguments = parser.parse_args()
     if arguments.together:

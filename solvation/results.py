@@ -123,6 +123,12 @@ def save_results(tree: xr.DataTree, path: Path) -> None:
         raise WorkspaceError(
             f"cannot write {path}: {error}; choose another folder with -o"
         ) from error
+    except RuntimeError as error:  # how netCDF4 says that a write came back short
+        partial.unlink(missing_ok=True)
+        raise WorkspaceError(
+            f"cannot write {path} ({error}), perhaps the disk or a quota is full; make room or "
+            "choose another folder with -o"
+        ) from error
 
 
 def load_results(path: Path) -> xr.DataTree:
@@ -142,7 +148,7 @@ def load_results(path: Path) -> xr.DataTree:
                 for variable in node.variables.values():
                     variable.load()
             return tree
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise WorkspaceError(
             f"cannot read {path}: {error}; run `solvation analyze` again"
         ) from error

@@ -128,6 +128,23 @@ def test_threads_write_and_read_at_once(tmp_path: Path) -> None:
         assert list(pool.map(turn, range(40))) == list(range(40))
 
 
+def test_a_full_disk_is_one_line_and_leaves_what_was_there(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    path = tmp_path / "results.nc"
+    save_results(make_tree(), path)
+    before = path.read_bytes()
+    large = xr.Dataset({"x": ("i", np.ones(100_000), {"units": "1", "long_name": "x"})})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+        with pytest.raises(WorkspaceError, match=r"cannot write .*results.nc.* full; make room"):
+            save_results(xr.DataTree.from_dict({"/large": large}), path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == before
+    assert not list(tmp_path.glob("*.partial"))
+
+
 @pytest.mark.parametrize("key", ["units", "long_name"])
 def test_every_variable_must_say_what_it_is(tmp_path: Path, key: str) -> None:
     tree = make_tree()
