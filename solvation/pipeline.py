@@ -396,6 +396,7 @@ def _analyze(
     from solvation.analyze.recorded import add_recordings, merge_quantities
     from solvation.analyze.scene import open_scene
     from solvation.analyze.stage import analyze_scene
+    from solvation.analyze.thermostat import note_friction
     from solvation.build.box import load_audit
 
     names = [replica.name for replica in plan.replicas]
@@ -434,6 +435,7 @@ def _analyze(
         folders = [folder.simulate(name) for name in names]
         recorded = add_recordings(scene, tree, folders, temperature=temperature)
         quantities = merge_quantities(quantities, recorded)
+        quantities = note_friction(scene, quantities, plan.friction, temperature=temperature)
         given = recipe.analysis.viscosity
         quantities = add_corrections(
             tree, quantities, given=given.magnitude if given else None, temperature=temperature

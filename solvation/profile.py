@@ -16,7 +16,6 @@ __all__ = ["POLARIZABLE", "PROFILES", "stretch_annealing"]
 _COMMON: dict[str, Any] = {
     "timestep": "4 fs",
     "hydrogen_mass": "3 u",
-    "friction": "1 / ps",
     "heat_temperature": "480 K",
     "record_interval": "20 fs",
     "stress_interval": "0 fs",
@@ -30,6 +29,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "atoms": 2500,
         "starts": ["separated"],
         "replicas": 1,
+        "friction": "1 / ps",
         "heat_time": "5 ps",
         "anneal_time": "15 ps",
         "density_time": "20 ps",
@@ -44,6 +44,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "atoms": 5000,
         "starts": ["separated", "contact"],
         "replicas": 2,
+        "friction": "0.1 / ps",
         "heat_time": "100 ps",
         "anneal_time": "500 ps",
         "density_time": "500 ps",
@@ -58,6 +59,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "atoms": 15000,
         "starts": ["separated", "contact"],
         "replicas": 4,
+        "friction": "0.1 / ps",
         "heat_time": "200 ps",
         "anneal_time": "2 ns",
         "density_time": "2 ns",
@@ -69,8 +71,13 @@ PROFILES: dict[str, dict[str, Any]] = {
 }
 """Box size, replicas and times by profile name; each key can be overridden in a recipe."""
 
-POLARIZABLE: dict[str, Any] = {"timestep": "1 fs", "hydrogen_mass": "1.008 u"}
-"""What replaces these choices when dipoles swing on springs: their period is 6 fs."""
+POLARIZABLE: dict[str, Any] = {
+    "timestep": "1 fs",
+    "hydrogen_mass": "1.008 u",
+    "friction": "1 / ps",
+}
+"""What replaces these choices when dipoles swing on springs: their period is 6 fs, and the bath at
+1 K that they need takes heat from the atoms, which the one of the atoms has to bring back."""
 
 RADII = {"Li": 0.76, "Na": 1.02, "K": 1.38, "Mg": 0.72, "Zn": 0.74, "Ca": 1.00}
 """Å, ionic radii in sixfold coordination, Shannon, Acta Cryst. A 1976, 32, 751,

@@ -67,14 +67,15 @@ def make_context(
         clone.addForce(barostat)
     elif stage.name == "production" and plan.steps_per_stress:
         add_gauge(clone, stage.temperature[0])
+    friction = plan.friction_in(stage)
     if list_pairs(system) is None:
         integrator = openmm.LangevinMiddleIntegrator(
-            temperature, plan.friction / unit.picosecond, plan.timestep * unit.picosecond
+            temperature, friction / unit.picosecond, plan.timestep * unit.picosecond
         )
         integrator.setRandomNumberSeed(seed % 2**30 + 1)
     else:
         integrator = make_drude_integrator(
-            stage.temperature[0], plan.friction, plan.timestep, seed=seed % 2**30 + 1
+            stage.temperature[0], friction, plan.timestep, seed=seed % 2**30 + 1
         )
     chosen = pick_platform(hardware)
     try:

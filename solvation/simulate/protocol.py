@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from solvation.recipe import Recipe
     from solvation.section import Protocol
 
-__all__ = ["Plan", "Replica", "Stage", "halve_timestep", "make_plan"]
+__all__ = ["SETTLING_FRICTION", "Plan", "Replica", "Stage", "halve_timestep", "make_plan"]
+
+SETTLING_FRICTION = 1.0
+"""1/ps, at least, wherever no motion is measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +73,7 @@ class Plan:
     timestep: float
     """ps."""
     friction: float
-    """1/ps."""
+    """Of the production, 1/ps; `friction_in` knows that of every stage."""
     pressure: float
     """bar."""
     steps_per_interval: int
@@ -92,6 +95,16 @@ class Plan:
     def interval(self) -> float:
         """Time between reports, ps."""
         return self.timestep * self.steps_per_interval
+
+    def friction_in(self, stage: Stage) -> float:
+        """Langevin friction of a stage, 1/ps.
+
+        Weak where motion is measured, which it slows; at least 1/ps where only the equilibrium
+        counts, which is reached sooner, and where the temperature wanders.
+        """
+        if stage.name == "production" and self.tempering is None:
+            return self.friction
+        return max(self.friction, SETTLING_FRICTION)
 
 
 def halve_timestep(plan: Plan) -> Plan:

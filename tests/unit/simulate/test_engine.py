@@ -115,6 +115,10 @@ def test_a_context_has_the_orders_of_its_stage() -> None:
     assert system.getNumForces() == 1, "the prepared system must stay as it is"
     names = make_context(system, PLAN, NVT, platform="Reference", seed=1).getParameters()
     assert not list(names)
+    weak = replace(PLAN, friction=0.1)
+    for stage, friction in ((NPT, 1.0), (NVT, 0.1)):
+        integrator = make_context(system, weak, stage, platform="Reference", seed=1).getIntegrator()
+        assert integrator.getFriction() == friction / unit.picosecond
 
 
 def test_a_system_that_no_platform_takes_is_one_line() -> None:

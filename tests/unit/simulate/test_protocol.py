@@ -37,7 +37,22 @@ def test_times_become_intervals() -> None:
     assert made.stages[-1].n_intervals == 75
     assert made.intervals_per_checkpoint == 10
     assert made.pressure == pytest.approx(1.0)
-    assert made.friction == pytest.approx(1.0)
+
+
+def test_friction_is_weak_only_where_motion_is_measured() -> None:
+    made = plan("protocol.tempering=600 K", profile="standard")
+    assert [made.friction_in(stage) for stage in made.stages] == [1.0] * 5
+    made = plan(profile="standard")
+    assert [made.friction_in(stage) for stage in made.stages] == [1.0, 1.0, 1.0, 0.1]
+    made = plan("protocol.friction=5 1/ps", profile="production")
+    assert [made.friction_in(stage) for stage in made.stages] == [5.0] * 4
+    assert plan(profile="quick").friction == 1.0
+
+
+def test_dipoles_on_springs_keep_a_strong_bath() -> None:
+    """Theirs at 1 K takes heat from the atoms all the time."""
+    made = plan("model.forcefield=clpol-drude", profile="production")
+    assert made.friction == 1.0
 
 
 def test_a_stage_of_no_time_is_left_out_and_a_short_one_is_not() -> None:
