@@ -3,7 +3,7 @@
 Run ``python benchmarks/bench_friction.py --time 2000`` where there is time. One box is settled,
 then runs at constant volume with each friction, in turns; diffusion coefficients come from one
 window of lags. Expected for a Brownian particle that meets the friction kT/(mD) of its liquid
-already: 1/D grows by the share γmD/kT.
+already: 1/D grows by the share γmD/kT, or more where friction slows the neighbours too.
 """
 
 from __future__ import annotations

@@ -76,8 +76,8 @@ POLARIZABLE: dict[str, Any] = {
     "hydrogen_mass": "1.008 u",
     "friction": "1 / ps",
 }
-"""What replaces these choices when dipoles swing on springs: their period is 6 fs, and the bath at
-1 K that they need takes heat from the atoms, which the one of the atoms has to bring back."""
+"""What replaces these choices when dipoles swing on springs: their period is 6 fs, and what their
+bath at 1 K takes from the atoms, the one of the atoms has to bring back."""
 
 RADII = {"Li": 0.76, "Na": 1.02, "K": 1.38, "Mg": 0.72, "Zn": 0.74, "Ca": 1.00}
 """Å, ionic radii in sixfold coordination, Shannon, Acta Cryst. A 1976, 32, 751,

@@ -1,8 +1,10 @@
-r"""What the friction of the thermostat does to diffusion, as an estimate.
+r"""What the friction of the thermostat does to diffusion, at least.
 
 A particle that meets the friction :math:`kT/(m D_0)` of its liquid meets that of a Langevin
 thermostat too, so that :math:`1/D = 1/D_0 + \gamma m/(kT)`. Exact for Brownian particles, as in the
-Langevin equation (Zwanzig, Nonequilibrium Statistical Mechanics, Oxford 2001, chapter 1).
+Langevin equation (Zwanzig, Nonequilibrium Statistical Mechanics, Oxford 2001, chapter 1). In a
+liquid friction also slows the motion of the neighbours that carries a molecule along: in DME
+1/ps cost twice as much (``docs/explanation/protocol.md``).
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ WORTH_SAYING = 0.02
 def estimate_slowing(
     diffusion: float, *, mass: float, friction: float, temperature: float
 ) -> float:
-    r"""Return by what share friction lowered a diffusion coefficient, :math:`\gamma m D/(kT)`.
+    r"""Return by what share friction lowered a diffusion coefficient, at least.
+
+    That is :math:`\gamma m D/(kT)`, with nothing but the molecule itself slowed.
 
     Parameters
     ----------
@@ -81,7 +85,7 @@ def note_friction(
             share = estimate_slowing(
                 item.value, mass=mass[item.name], friction=friction, temperature=temperature
             )
-        said = [f"friction of {friction:g}/ps slows it by about {100 * share:.0f} %"]
+        said = [f"friction of {friction:g}/ps slows it by {100 * share:.0f} % or more"]
         notes = [*([item.note] if item.note else []), *(said if share >= WORTH_SAYING else [])]
         noted.append(replace(item, note="; ".join(notes) or None))
     return noted

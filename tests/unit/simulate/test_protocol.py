@@ -50,7 +50,7 @@ def test_friction_is_weak_only_where_motion_is_measured() -> None:
 
 
 def test_dipoles_on_springs_keep_a_strong_bath() -> None:
-    """Theirs at 1 K takes heat from the atoms all the time."""
+    """What theirs at 1 K takes from the atoms has to come back."""
     made = plan("model.forcefield=clpol-drude", profile="production")
     assert made.friction == 1.0
 
