@@ -238,7 +238,7 @@ def _open_dask(scheduler: str) -> Iterator[Workers]:
             "a Dask scheduler needs Dask; install it with: pip install 'solvation[dask]'"
         ) from error
     try:
-        client = Client(scheduler, timeout="10s")
+        client = Client(scheduler, timeout="10s", set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise WorkspaceError(f"no Dask scheduler answers at {scheduler}; check --scheduler") from (
             error

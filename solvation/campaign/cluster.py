@@ -26,7 +26,7 @@ _ANY_PORT = ":0"
 _ANSWER = "30s"
 """How long to wait for a scheduler that is said to run."""
 _ALONE = 60.0
-"""Seconds without any worker on this machine after which there will be none."""
+"""Seconds without a worker on this machine, or a job, after which there will be none."""
 
 
 @dataclass(slots=True)
@@ -35,8 +35,10 @@ class Submissions:
 
     accepted: int = 0
     """Jobs that it took."""
+    ended: int = 0
+    """Of those, that are over."""
     refusal: str = ""
-    """What it said to the last that it did not take."""
+    """What it said to the last job, if it did not take it."""
 
 
 def list_resources(staff: Staff) -> dict[str, float]:
@@ -63,25 +65,42 @@ def write_job_script(staff: Staff) -> str:
 def watch_workers(client: Any, staff: Staff, submissions: Submissions) -> Callable[[], None]:
     """Make a check that nobody waits for workers that will never come.
 
-    Jobs may wait in a queue for days; but a batch system that took none, and a machine that has
-    lost all of its own workers and starts no others, are the end: `WorkspaceError`.
+    Jobs may wait in a queue for days; but a batch system that took none, or takes no other when
+    those it took are over, and a machine that has lost all of its own workers and starts no others,
+    are the end: `WorkspaceError`. Jobs that were taken and of which none answers may wait, or may
+    have ended before they began; after a while that is logged, once.
     """
-    seen = time.monotonic()
+    seen = begun = time.monotonic()
+    told = False
 
     def check() -> None:
-        nonlocal seen
+        nonlocal seen, told
         if submissions.refusal and not submissions.accepted:
             raise WorkspaceError(
                 f"{staff.kind} takes no job: {submissions.refusal}; correct [workers], "
                 "--dry-run shows the script"
             )
-        if staff.is_batch or staff.kind == "scheduler":
+        if staff.kind == "scheduler":
             return
-        if client.nthreads():
+        if staff.is_batch:
+            told = told or bool(client.nthreads())
+            if not told and time.monotonic() - begun > _ALONE:
+                told = True
+                _LOG.warning(
+                    "no job answers yet: %s has %d, which wait in its queue, or ended before they "
+                    "began, and then their output says why",
+                    staff.kind, submissions.accepted - submissions.ended,
+                )  # fmt: skip
+            alive = not submissions.refusal or submissions.accepted > submissions.ended
+        else:
+            alive = bool(client.nthreads())
+        if alive:
             seen = time.monotonic()
         elif time.monotonic() - seen > _ALONE:
+            why = f"{staff.kind} takes no other job: {submissions.refusal}"
             raise WorkspaceError(
-                "all workers are gone and no others start; run the campaign again, it goes on"
+                f"all workers are gone and {why if staff.is_batch else 'no others start'}; "
+                "run the campaign again, it goes on"
             )
 
     return check
@@ -121,11 +140,13 @@ def open_client(staff: Staff, submissions: Submissions | None = None) -> Iterato
     quiet = {
         "distributed.scheduler.allowed-failures": allowed,
         "distributed.admin.tick.limit": "1h",
+        # For what xarray does in the threads of this process: nobody shares our files.
+        "scheduler": "synchronous",
     }
     with dask.config.set(quiet):
         if staff.kind == "scheduler":
             try:
-                client = Client(staff.address, timeout=_ANSWER)
+                client = Client(staff.address, timeout=_ANSWER, set_as_default=False)
             except (OSError, TimeoutError, ValueError) as error:
                 raise WorkspaceError(
                     f"no Dask scheduler answers at {staff.address}; check workers.address"
@@ -135,7 +156,7 @@ def open_client(staff: Staff, submissions: Submissions | None = None) -> Iterato
             return
         with (
             _open_cluster(staff, submissions or Submissions()) as cluster,
-            Client(cluster) as client,
+            Client(cluster, set_as_default=False) as client,
         ):
             if staff.gpus and not staff.is_batch:
                 client.register_plugin(_make_device_plugin())
@@ -233,6 +254,8 @@ def _make_job_kind(base: Any, submissions: Submissions) -> Any:
     class Job(base):  # type: ignore[misc]
         """A job of the batch system."""
 
+        taken = False
+
         async def start(self) -> None:
             try:
                 await super().start()
@@ -243,10 +266,17 @@ def _make_job_kind(base: Any, submissions: Submissions) -> Any:
                 lines = [line.strip() for line in str(error).splitlines() if line.strip()]
                 submissions.refusal = lines[-1] if lines else type(error).__name__
             else:
+                self.taken = True
                 submissions.accepted += 1
+                submissions.refusal = ""
                 return
             self.status = Status.running
             _LOG.warning("a job was refused: %s", submissions.refusal)
+
+        async def close(self) -> None:
+            submissions.ended += self.taken
+            self.taken = False
+            await super().close()
 
     return Job
 

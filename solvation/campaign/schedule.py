@@ -242,7 +242,12 @@ def _after(
     import dask
 
     del before
-    # Inside a worker xarray would lock files through the scheduler; nobody shares ours.
+    # Inside a worker xarray would lock files through the scheduler; nobody shares ours. Threads of
+    # the process that runs the campaign are told so by `open_client`: it is one setting for all of
+    # them, and two that set it in turns would leave it as it should not be.
+    if dask.config.get("scheduler", None) == "synchronous":
+        task(*arguments, **choices)
+        return
     with dask.config.set(scheduler="synchronous"):
         task(*arguments, **choices)
 
@@ -289,7 +294,8 @@ def _describe(item: _Work, inputs: str) -> Standing:
     """Say where a point stands; ``inputs`` is the hash of what decides its trajectories."""
     state: State = "waiting"
     error = ""
-    wrong = [future for future in item.futures if future.status in ("error", "cancelled", "lost")]
+    # "lost" is what a worker had done that is gone; Dask has another do it again.
+    wrong = [future for future in item.futures if future.status in ("error", "cancelled")]
     if wrong:
         state, error = "failed", _say_error(wrong[0])
     elif all(future.status == "finished" for future in item.futures):

@@ -116,9 +116,50 @@ def test_two_workers_two_recipes_two_temperatures_two_replicas(tmp_path: Path) -
     _kill_and_rerun(tmp_path, names=names, replicas=2, kind="processes", workers=2)
 
 
+def _start(tmp_path: Path, *, kind: str, workers: int, extra: str = "") -> subprocess.Popen[str]:
+    """Start a campaign of one liquid at two temperatures, longer than a worker will live."""
+    recipe = RECIPE.format(name="a", contents=LIQUID, starts='["random"]')
+    (tmp_path / "a.toml").write_text(recipe.replace('"2 ps"', '"8 ps"'))
+    text = CAMPAIGN.format(recipes='["a.toml"]', replicas=1, kind=kind, workers=workers)
+    (tmp_path / "tiny.toml").write_text(text + extra)
+    return subprocess.Popen(
+        [sys.executable, "-m", "solvation", "campaign", str(tmp_path / "tiny.toml"), "-o",
+         str(tmp_path / "out"), "--json"],
+        text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def _wait_for_reports(tmp_path: Path, process: subprocess.Popen[str]) -> None:
+    while not any(
+        path.read_bytes().count(b"\n") > 5 for path in tmp_path.glob("out/*/simulate/*/log.csv")
+    ):
+        assert process.poll() is None, "it ended before its worker did"
+        time.sleep(0.05)
+
+
+def _check_done(process: subprocess.Popen[str]) -> None:
+    told, errors = process.communicate()
+    assert process.returncode == 0, errors
+    assert [row["state"] for row in json.loads(told)["points"]] == ["done"] * 2
+
+
+def test_a_worker_that_dies_takes_no_point_with_it(tmp_path: Path) -> None:
+    """The box that it had built is not in its memory alone."""
+    psutil = pytest.importorskip("psutil")
+    process = _start(tmp_path, kind="processes", workers=1)
+    _wait_for_reports(tmp_path, process)
+    children = psutil.Process(process.pid).children()
+    workers = [c for c in children if any("spawn_main" in word for word in c.cmdline())]
+    assert workers
+    for worker in workers:
+        worker.kill()
+    _check_done(process)
+
+
 SBATCH = """#!/bin/sh
 cp "$1" "{folder}/job-$$.sh"
 setsid sh "{folder}/job-$$.sh" > "{folder}/job-$$.out" 2>&1 &
+echo $! >> "{folder}/jobs"
 echo "Submitted batch job $!"
 """
 SCANCEL = """#!/bin/sh
@@ -129,7 +170,10 @@ kill -TERM -- "-$1"
 
 @pytest.mark.slow
 def test_jobs_of_a_batch_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As with SLURM, whose two commands are stood in for: jobs run at once, and on this machine."""
+    """As with SLURM, whose two commands are stood in for: jobs run at once, and on this machine.
+
+    The first comes to the end of its time in the middle of its work, and is replaced.
+    """
     pytest.importorskip("dask_jobqueue")
     for name, text in (("sbatch", SBATCH), ("scancel", SCANCEL)):
         program = tmp_path / "bin" / name
@@ -137,18 +181,11 @@ def test_jobs_of_a_batch_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         program.write_text(text.format(folder=tmp_path))
         program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
-    recipe = RECIPE.format(name="a", contents=LIQUID, starts='["random"]')
-    (tmp_path / "a.toml").write_text(recipe)
-    text = CAMPAIGN.format(recipes='["a.toml"]', replicas=1, kind="slurm", workers=2)
-    (tmp_path / "tiny.toml").write_text(text + 'memory = "2 GB"\n')
-    done = subprocess.run(
-        [sys.executable, "-m", "solvation", "campaign", str(tmp_path / "tiny.toml"), "-o",
-         str(tmp_path / "out"), "--json"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert [row["state"] for row in json.loads(done.stdout)["points"]] == ["done"] * 2
-    jobs = list(tmp_path.glob("job-*.sh"))
-    assert 1 <= len(jobs) <= 2
-    assert "--resources replica=1" in jobs[0].read_text()
-    assert len((tmp_path / "cancelled").read_text().split()) == len(jobs), "jobs left behind"
+    process = _start(tmp_path, kind="slurm", workers=1, extra='memory = "2 GB"\n')
+    _wait_for_reports(tmp_path, process)
+    os.killpg(int((tmp_path / "jobs").read_text().split()[0]), signal.SIGTERM)
+    _check_done(process)
+    jobs = (tmp_path / "jobs").read_text().split()
+    assert len(jobs) >= 2, "the job was not replaced"
+    assert "--resources replica=1" in next(tmp_path.glob("job-*.sh")).read_text()
+    assert set((tmp_path / "cancelled").read_text().split()) == set(jobs), "jobs left behind"

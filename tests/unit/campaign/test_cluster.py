@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from solvation.campaign.cluster import (
     Submissions,
+    _make_job_kind,
     list_resources,
     open_client,
     watch_workers,
@@ -19,6 +21,7 @@ from solvation.campaign.plan import Staff
 from solvation.errors import RecipeError, WorkspaceError
 
 pytest.importorskip("distributed")
+dask = pytest.importorskip("dask")
 BATCH = {"number": 4, "cores": 8, "memory": "16 GB", "account": "chem", "queue": "gpu"}
 
 
@@ -123,12 +126,88 @@ def test_a_batch_system_that_takes_no_job(
         assert wanted.status == "pending"
 
 
+class Client:
+    """Without a worker."""
+
+    def nthreads(self) -> dict[str, int]:
+        return {}
+
+
+def test_dask_is_left_as_it_was() -> None:
+    """Or whoever writes a file next is told to lock it through a client that is gone."""
+    with dask.config.set(scheduler="threads"):
+        with open_client(Staff(kind="threads")) as client:
+            assert dask.config.get("scheduler") == "synchronous"
+            assert client.submit(dask.config.get, "scheduler").result() == "synchronous"
+        assert dask.config.get("scheduler") == "threads"
+    assert dask.config.get("scheduler", None) is None
+
+
+def test_a_batch_system_that_takes_no_other_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as one of its jobs is there, or may come, it is waited for."""
+    monkeypatch.setattr("solvation.campaign.cluster._ALONE", 0.0)
+    staff = Staff.model_validate({"kind": "slurm", **BATCH})
+    submissions = Submissions(accepted=2, ended=1, refusal="QOSMaxSubmitJobPerUserLimit")
+    check = watch_workers(Client(), staff, submissions)
+    for refusal, ended in ((submissions.refusal, 1), ("", 2)):
+        submissions.refusal, submissions.ended = refusal, ended
+        time.sleep(0.01)
+        check()
+    submissions.refusal = "QOSMaxSubmitJobPerUserLimit"
+    time.sleep(0.01)
+    with pytest.raises(WorkspaceError, match=r"gone and slurm takes no other job: QOS.*; run"):
+        check()
+
+
+def test_jobs_that_do_not_answer_are_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They may be in the queue, or have ended on a wrong line of the prologue."""
+    monkeypatch.setattr("solvation.campaign.cluster._ALONE", 0.0)
+    staff = Staff.model_validate({"kind": "slurm", **BATCH})
+    check = watch_workers(Client(), staff, Submissions(accepted=3))
+    for _ in range(3):
+        time.sleep(0.01)
+        check()
+    assert [r.getMessage()[:38] for r in caplog.records] == [
+        "no job answers yet: slurm has 3, which"
+    ]
+
+
+def test_jobs_that_are_taken_refused_and_over() -> None:
+    class Base:
+        said: Exception | None = None
+        submit_command = "sbatch"
+
+        async def start(self) -> None:
+            if self.said is not None:
+                raise self.said
+
+        async def close(self) -> None:
+            pass
+
+    submissions = Submissions()
+    kind = _make_job_kind(Base, submissions)
+
+    async def live() -> None:
+        first, second, third = kind(), kind(), kind()
+        second.said = RuntimeError("stderr:\nsbatch: error: over the limit\n")
+        await first.start()
+        await second.start()
+        assert submissions == Submissions(accepted=1, refusal="sbatch: error: over the limit")
+        await second.close()
+        assert submissions.ended == 0
+        await third.start()
+        assert submissions == Submissions(accepted=2)
+        for job in (first, third, first):
+            await job.close()
+        assert submissions == Submissions(accepted=2, ended=2)
+
+    asyncio.run(live())
+
+
 def test_a_machine_that_has_lost_its_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("solvation.campaign.cluster._ALONE", 0.0)
-
-    class Client:
-        def nthreads(self) -> dict[str, int]:
-            return {}
 
     check = watch_workers(Client(), Staff(), Submissions())
     time.sleep(0.01)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import tomllib
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -138,3 +140,22 @@ def test_a_longer_or_newer_point_is_done_again(file: Path, tmp_path: Path) -> No
     run_campaign(longer, path)
     assert read_diary(path, "a-320K").count("separated-1") == 2
     assert read_diary(path, "a-320K").count("finish") == 2
+
+
+@pytest.mark.parametrize(
+    ("statuses", "state"),
+    [
+        (("lost", "pending", "pending"), "running"),
+        (("finished", "lost", "pending"), "running"),
+        (("finished", "cancelled", "pending"), "failed"),
+        (("finished", "finished", "finished"), "done"),
+    ],
+)
+def test_what_a_lost_worker_had_done_is_no_failure(
+    statuses: tuple[str, ...], state: str, file: Path, tmp_path: Path
+) -> None:
+    """Dask has another worker do it again."""
+    work = schedule._look_at(schedule.list_points(load_campaign(file))[0], tmp_path / "out")
+    open_run(work.run.path).update_manifest(schema=1)
+    futures = [SimpleNamespace(status=status) for status in statuses]
+    assert schedule._describe(replace(work, futures=futures), "").state == state
