@@ -134,7 +134,8 @@ def open_client(staff: Staff, submissions: Submissions | None = None) -> Iterato
             "a campaign needs Dask; install it with: pip install 'solvation[dask]'"
         ) from error
     # Whoever wants to know sets this logger; what concerns the user is told in other words.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     # A job that ends with its time is no failure of what it was doing.
     allowed = 1000 if staff.is_batch else 3
     quiet = {

@@ -315,7 +315,7 @@ def _describe(item: _Work, inputs: str) -> Standing:
 def _say_error(future: Any) -> str:
     """Say in one line why a task failed."""
     if future.status != "error":
-        return "its workers are gone; run the campaign again"
+        return "the scheduler of its workers is gone; run the campaign again"
     error = future.exception()
     text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if type(error).__name__ == "KilledWorker":
