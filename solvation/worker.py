@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -230,13 +232,17 @@ def _work(tasks: Sequence[Callable[[], Any]], turn: Any, pipe: Connection) -> No
 
 @contextmanager
 def _open_dask(scheduler: str) -> Iterator[Workers]:
-    """Connect to a Dask cluster."""
+    """Connect to a Dask cluster; one that vanishes is an error in one line."""
     try:
-        from distributed import Client
+        from distributed import Client, KilledWorker
+        from distributed.comm import CommClosedError
     except ImportError as error:
         raise WorkspaceError(
             "a Dask scheduler needs Dask; install it with: pip install 'solvation[dask]'"
         ) from error
+    # What concerns the user is told in other words.
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         client = Client(scheduler, timeout="10s", set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
@@ -244,4 +250,15 @@ def _open_dask(scheduler: str) -> Iterator[Workers]:
             error
         )
     with client:
-        yield Workers(client.get_executor(pure=False), max(sum(client.nthreads().values()), 1))
+        try:
+            yield Workers(client.get_executor(pure=False), max(sum(client.nthreads().values()), 1))
+        except (CancelledError, CommClosedError) as error:
+            raise WorkspaceError(
+                f"the Dask scheduler at {scheduler} is gone; run it again with another, or "
+                "without --scheduler"
+            ) from error
+        except KilledWorker as error:
+            raise WorkspaceError(
+                f"workers of {scheduler} were killed again and again, perhaps for want of memory; "
+                "give fewer threads per worker, or run without --scheduler"
+            ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -68,6 +69,22 @@ def test_dask_gives_the_same_bits(alone):
     ):
         assert workers.number == 2
         _assert_identical(alone, analyze_scene(_make_scene(), cutoffs={"*": 3.0}, workers=workers))
+
+
+def test_a_scheduler_that_vanishes_is_one_line():
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as cluster:
+
+        def lose() -> None:
+            with open_workers(1, cluster.scheduler_address) as workers:
+                begun = workers.executor.submit(time.sleep, 2)
+                cluster.close()
+                begun.result()
+
+        with pytest.raises(WorkspaceError, match=r"scheduler at inproc://.* is gone; run it again"):
+            lose()
 
 
 def test_an_error_in_a_worker_is_the_same_line():
