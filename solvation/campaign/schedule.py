@@ -24,6 +24,7 @@ from solvation.campaign.task import (
     hash_replica,
     is_simulated,
     simulate_replica,
+    stop_together,
 )
 from solvation.extend import find_longest
 from solvation.results import save_results
@@ -155,7 +156,7 @@ def run_campaign(
     work = [_look_at(point, folder) for point in points]
     if not all(item.finished for item in work):
         submissions = Submissions()
-        with open_client(campaign.workers, submissions) as client:
+        with open_client(campaign.workers, submissions) as client, stop_together():
             work = [
                 item
                 if item.finished

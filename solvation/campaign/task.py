@@ -21,6 +21,7 @@ from solvation.lock import lock_folder
 from solvation.log import read_log
 from solvation.recipe import Recipe, parse_recipe
 from solvation.results import Quantity, save_summary
+from solvation.simulate.halt import Halt
 from solvation.simulate.protocol import make_plan
 from solvation.workspace import RunFolder, open_run
 
@@ -29,10 +30,29 @@ if TYPE_CHECKING:
 
     from solvation.simulate.protocol import Replica
 
-__all__ = ["build_point", "finish_point", "hash_replica", "is_simulated", "simulate_replica"]
+__all__ = [
+    "build_point", "finish_point", "hash_replica", "is_simulated", "simulate_replica",
+    "stop_together",
+]  # fmt: skip
 
 _PATIENCE = 120.0
 """Seconds to wait for a lock: a worker whose scheduler was killed takes a minute to notice."""
+_HALT = [Halt()]
+"""The one that replicas ask which begin in this process."""
+
+
+@contextmanager
+def stop_together() -> Iterator[None]:
+    """Let replicas that run in threads of this process stop when a campaign is broken off.
+
+    Nobody can end a thread from outside, and Dask would wait for them; processes are ended.
+    """
+    halt = _HALT[0] = Halt()
+    try:
+        yield
+    except BaseException:
+        halt.ask("the campaign was broken off")
+        raise
 
 
 def build_point(text: str, folder: str, *, allow_scripts: bool, command: str) -> None:
@@ -68,7 +88,6 @@ def simulate_replica(text: str, folder: str, name: str, *, platform: str) -> Non
     """
     from solvation.production import choose_hardware, find_box
     from solvation.simulate.crew import Task, run_task
-    from solvation.simulate.halt import Halt
 
     recipe = _read(text)
     run = RunFolder(path=Path(folder))
@@ -84,7 +103,7 @@ def simulate_replica(text: str, folder: str, name: str, *, platform: str) -> Non
         inputs=hash_simulation(recipe),
     )
     with _keep_shared(run.path):
-        run_task(work, choose_hardware(recipe, platform), lambda _: None, Halt())
+        run_task(work, choose_hardware(recipe, platform), lambda _: None, _HALT[0])
         quantities = _analyze_alone(run, recipe, replica)
         save_summary(
             quantities, target.summary, recipe=recipe.name, extra={"inputs": hash_replica(recipe)}

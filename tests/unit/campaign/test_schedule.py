@@ -13,13 +13,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from solvation.campaign import schedule
+from solvation.campaign import schedule, task
 from solvation.campaign.plan import load_campaign
 from solvation.campaign.schedule import Standing, run_campaign
 from solvation.campaign.task import hash_replica
 from solvation.errors import SimulationError
 from solvation.recipe import parse_recipe
 from solvation.results import Quantity, save_summary
+from solvation.simulate.halt import Halt
 from solvation.workspace import RunFolder, open_run
 
 pytest.importorskip("distributed")
@@ -69,10 +70,10 @@ def finish(text: str, folder: str, *, platform: str, command: str) -> None:
 def fake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schedule, "_BEAT", 0.01)
     monkeypatch.setattr(schedule, "check_points", lambda *_: None)  # see test_plan
-    for name, task in (
+    for name, work in (
         ("build_point", build), ("simulate_replica", simulate), ("finish_point", finish),
     ):  # fmt: skip
-        monkeypatch.setattr(schedule, name, task)
+        monkeypatch.setattr(schedule, name, work)
 
 
 def read_diary(path: Path, label: str) -> list[str]:
@@ -159,3 +160,19 @@ def test_what_a_lost_worker_had_done_is_no_failure(
     open_run(work.run.path).update_manifest(schema=1)
     futures = [SimpleNamespace(status=status) for status in statuses]
     assert schedule._describe(replace(work, futures=futures), "").state == state
+
+
+def test_threads_are_asked_to_stop_when_a_campaign_is_broken_off() -> None:
+    """Dask would wait for them for half a minute, and nobody would know why."""
+
+    def break_off() -> None:
+        with task.stop_together():
+            halts.append(task._HALT[0])
+            raise KeyboardInterrupt
+
+    halts: list[Halt] = []
+    with pytest.raises(KeyboardInterrupt):
+        break_off()
+    with task.stop_together():
+        halts.append(task._HALT[0])
+    assert [halt.reason for halt in halts] == ["the campaign was broken off", None]
