@@ -274,14 +274,21 @@ def _is_finished(run: RunFolder, point: Point, names: Sequence[str]) -> bool:
 
 
 def _watch(
-    work: Sequence[_Work],
+    work: list[_Work],
     progress: Callable[[Sequence[Standing]], None] | None,
     check: Callable[[], None] | None = None,
 ) -> tuple[Standing, ...]:
-    """Wait for the end of all tasks, telling now and then where they stand."""
+    """Wait for the end of all tasks, telling now and then where they stand.
+
+    Dask forgets the tasks of a point that is done; it would have them done again when a worker is
+    lost that did some.
+    """
     inputs = [hash_replica(item.point.recipe) for item in work]
     while True:
         standings = tuple(_describe(*pair) for pair in zip(work, inputs, strict=True))
+        for index, standing in enumerate(standings):
+            if standing.state == "done":
+                work[index] = replace(work[index], futures=())
         if progress is not None:
             progress(standings)
         if all(item.state in ("done", "failed") for item in standings):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -160,6 +161,40 @@ def test_what_a_lost_worker_had_done_is_no_failure(
     open_run(work.run.path).update_manifest(schema=1)
     futures = [SimpleNamespace(status=status) for status in statuses]
     assert schedule._describe(replace(work, futures=futures), "").state == state
+
+
+@pytest.mark.usefixtures("fake")
+def test_a_point_that_is_done_stays_done(file: Path, tmp_path: Path) -> None:
+    """Its tasks are let go, or they would be done again when a worker is lost."""
+
+    class Future:
+        def __init__(self, *statuses: str) -> None:
+            self.left = list(statuses)
+
+        @property
+        def status(self) -> str:
+            return self.left.pop(0) if len(self.left) > 1 else self.left[0]
+
+    points = schedule.list_points(load_campaign(file))[:2]
+    work = [
+        replace(schedule._look_at(point, tmp_path / "out"), futures=[Future(*statuses)])
+        for point, statuses in zip(
+            points,
+            # Looked at twice each time.
+            (["finished", "finished", "lost"], ["pending"] * 6 + ["finished"]),
+            strict=True,
+        )
+    ]
+    seen: list[list[str]] = []
+
+    def look(rows: Sequence[Standing]) -> None:
+        seen.append([row.state for row in rows])
+        assert len(seen) < 50, "it waits for what is done"
+
+    schedule._watch(work, look)
+    assert [first for first, _ in seen] == ["done"] * len(seen)
+    assert len(seen) > 1
+    assert work[0].futures == ()
 
 
 def test_threads_are_asked_to_stop_when_a_campaign_is_broken_off() -> None:
