@@ -50,7 +50,7 @@ def stop_together() -> Iterator[None]:
     halt = _HALT[0] = Halt()
     try:
         yield
-    except BaseException:
+    except BaseException:  # Ctrl-C above all; it goes on
         halt.ask("the campaign was broken off")
         raise
 
