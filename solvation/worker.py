@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.context import ForkContext
 
-__all__ = ["HERE", "Workers", "do_together", "iter_together", "open_workers"]
+__all__ = [
+    "HERE", "Workers", "do_together", "iter_together", "open_workers", "silence_dask",
+]  # fmt: skip
 
 T = TypeVar("T")
 
@@ -230,6 +232,15 @@ def _work(tasks: Sequence[Callable[[], Any]], turn: Any, pipe: Connection) -> No
     pipe.send(news)
 
 
+def silence_dask() -> None:
+    """Keep Dask's own news from the user, whom what concerns them is told in other words.
+
+    Whoever wants to know sets these loggers.
+    """
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
 @contextmanager
 def _open_dask(scheduler: str) -> Iterator[Workers]:
     """Connect to a Dask cluster; one that vanishes is an error in one line."""
@@ -240,9 +251,7 @@ def _open_dask(scheduler: str) -> Iterator[Workers]:
         raise WorkspaceError(
             "a Dask scheduler needs Dask; install it with: pip install 'solvation[dask]'"
         ) from error
-    # What concerns the user is told in other words.
-    for name in ("distributed", "distributed.client"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    silence_dask()
     try:
         client = Client(scheduler, timeout="10s", set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:

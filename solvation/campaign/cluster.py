@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from solvation.errors import RecipeError, WorkspaceError
+from solvation.worker import silence_dask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -133,9 +134,7 @@ def open_client(staff: Staff, submissions: Submissions | None = None) -> Iterato
         raise WorkspaceError(
             "a campaign needs Dask; install it with: pip install 'solvation[dask]'"
         ) from error
-    # Whoever wants to know sets this logger; what concerns the user is told in other words.
-    for name in ("distributed", "distributed.client"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    silence_dask()
     # A job that ends with its time is no failure of what it was doing.
     allowed = 1000 if staff.is_batch else 3
     quiet = {
